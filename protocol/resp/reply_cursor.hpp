@@ -1,0 +1,39 @@
+// Walks the nodes of one complete reply in wire order, without building a tree.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace pillion::resp {
+
+struct Node {
+  char type;               // '$' '+' '-' ':' '_' ',' '#' '(' '=' '!' '*' '~' '%' '>' '|'
+  bool null;               // "$-1", "*-1", "_"
+  std::int64_t integer;    // ':' value; element count of an aggregate (a map counts keys + values); '#' 0 or 1
+  std::string_view text;   // payload of strings, errors, doubles, big numbers; the line of others
+};
+
+class ReplyCursor {
+ public:
+  /// `frame` is one complete, well-formed reply, as FrameScanner delimits it.
+  explicit ReplyCursor(std::string_view frame) : rest_(frame) {}
+
+  /// Next node in wire order; false at the end or at malformed bytes.
+  bool next(Node& node);
+
+  /// Skips the value of a node just returned: nothing for scalars, all descendants for aggregates.
+  bool skip(const Node& node);
+
+  bool at_end() const { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+};
+
+/// True when a reply says that its key is missing, whatever the command: null, 0, "", "+none",
+/// an empty aggregate, or an aggregate of only those. Errors are never missing.
+/// COHERENCE section 7.3 lets such a reply be stored as a negative entry when PTTL said -2.
+bool is_missing_reply(std::string_view frame);
+
+}  // namespace pillion::resp

@@ -1,0 +1,65 @@
+// The shared face of the fill links: what a hit has to ask before it may be served
+// (COHERENCE I1, I3, I4).
+//
+// Written by the worker that owns the link, read by every worker on every hit; hence atomics, one
+// cache line each.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "proxy/state/clock.hpp"
+
+namespace pillion::cache {
+
+using LinkId = std::uint16_t;
+using Generation = std::uint32_t;  // unique over all links and times; 0 = not live
+
+class LinkTable {
+ public:
+  static constexpr std::size_t kMaxLinks = 256;
+
+  /// A link became LIVE: entries may be stored under the generation returned.
+  Generation open(LinkId link, state::Nanos synced_at) {
+    const Generation generation = next_generation_.fetch_add(1, std::memory_order_relaxed);
+    slots_[link].synced_at.store(synced_at, std::memory_order_relaxed);
+    slots_[link].generation.store(generation, std::memory_order_release);
+    return generation;
+  }
+
+  /// I3: what this link ever stored is never served again.
+  void close(LinkId link) { slots_[link].generation.store(0, std::memory_order_release); }
+
+  /// I4: every message for writes executed before `sent_at` was applied.
+  void synced(LinkId link, state::Nanos sent_at) {
+    auto& slot = slots_[link].synced_at;
+    if (slot.load(std::memory_order_relaxed) < sent_at) slot.store(sent_at, std::memory_order_release);
+  }
+
+  Generation generation(LinkId link) const {
+    return slots_[link].generation.load(std::memory_order_acquire);
+  }
+  state::Nanos synced_at(LinkId link) const {
+    return slots_[link].synced_at.load(std::memory_order_acquire);
+  }
+
+  /// Set by a hit or a lease miss, taken by the link's probe timer: an unused link is not probed.
+  void mark_used(LinkId link) {
+    auto& used = slots_[link].used;
+    if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
+  }
+  bool take_used(LinkId link) { return slots_[link].used.exchange(false, std::memory_order_relaxed); }
+
+ private:
+  struct alignas(64) Slot {
+    std::atomic<Generation> generation{0};
+    std::atomic<state::Nanos> synced_at{0};
+    std::atomic<bool> used{false};
+  };
+  std::array<Slot, kMaxLinks> slots_;
+  std::atomic<Generation> next_generation_{1};
+};
+
+}  // namespace pillion::cache

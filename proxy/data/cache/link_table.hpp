@@ -32,6 +32,17 @@ class LinkTable {
   /// I3: what this link ever stored is never served again.
   void close(LinkId link) { slots_[link].generation.store(0, std::memory_order_release); }
 
+  /// I8-A and null pushes, by any thread: all that was stored so far is never served again, the link
+  /// stays as it is. Nothing happens to a link that is not live.
+  void bump(LinkId link) {
+    auto& slot = slots_[link].generation;
+    Generation seen = slot.load(std::memory_order_acquire);
+    while (seen != 0 &&
+           !slot.compare_exchange_weak(seen, next_generation_.fetch_add(1, std::memory_order_relaxed),
+                                       std::memory_order_acq_rel)) {
+    }
+  }
+
   /// I4: every message for writes executed before `sent_at` was applied.
   void synced(LinkId link, state::Nanos sent_at) {
     auto& slot = slots_[link].synced_at;

@@ -1,5 +1,5 @@
-// The closed world of cacheable commands (COHERENCE I13, section 6.1): which of them may be answered
-// from the L1, and only for arguments whose grammar is fully understood.
+// The closed world of cacheable commands (COHERENCE I13, section 6.1): which of them may be
+// answered from the L1, and only for arguments whose grammar is fully understood.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@ enum class AgeClass : std::uint8_t { kValue, kHash };
 
 /// What the dispatcher needs to know of a command whose grammar was accepted.
 struct CacheRule {
-  std::string_view name;   // "GET"
+  std::string_view name;  // "GET"
   AgeClass age;
-  resp::Shape shape;       // how RESP2 and RESP3 replies differ; ZRANGE: depends on WITHSCORES, see below
-  bool multi_key;          // MGET: served and filled per key as GET (COHERENCE I12)
+  resp::Shape shape;  // of the plain form; WITHSCORES changes it: CacheForm::shape decides
+  bool multi_key;     // MGET: served and filled per key as GET (COHERENCE I12)
 };
 
 /// Every cacheable command by its index (Spec::cacheable - 1); at most 64, so that a server's veto
@@ -29,8 +29,8 @@ std::span<const CacheRule> cache_rules();
 
 /// What the grammar of one concrete command says.
 struct CacheForm {
-  bool cacheable;      // false: an argument is not understood; send it upstream
-  resp::Shape shape;   // of this command with these arguments
+  bool cacheable;     // false: an argument is not understood; send it upstream
+  resp::Shape shape;  // of this command with these arguments
 };
 
 /// Checks the arguments of an allow-listed command. `spec.cacheable` must not be 0. The key is

@@ -1,6 +1,7 @@
 // Which keys a command names.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,10 @@ enum class KeySet : std::uint8_t {
 
 /// Appends the keys of a command to `keys` (views into the command). For SORT, GEORADIUS, MIGRATE,
 /// XREAD and the numkeys forms the tokens decide. Never reads outside the arguments.
+///
+/// With kUnknown the keys appended so far are a hint only (the declared keys of a script, the list
+/// of a SORT that reads others BY pattern). A container's row knows no keys: resolve the subcommand
+/// first.
 KeySet keys_of(const Spec& spec, const resp::Command& command, std::vector<std::string_view>& keys);
 
 }  // namespace pillion::command

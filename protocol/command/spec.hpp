@@ -14,10 +14,10 @@ enum Flag : std::uint32_t {
   kBlocking = 1U << 2,
   kPubsub = 1U << 3,
   kAdmin = 1U << 4,
-  kNoAuth = 1U << 5,       // may run before AUTH
+  kNoAuth = 1U << 5,  // may run before AUTH
   kNoMulti = 1U << 6,
   kMovableKeys = 1U << 7,
-  kContainer = 1U << 8,    // has subcommands
+  kContainer = 1U << 8,  // has subcommands
   kFast = 1U << 9,
   kLoading = 1U << 10,
   kStale = 1U << 11,
@@ -28,12 +28,12 @@ enum Flag : std::uint32_t {
 enum class Route : std::uint8_t {
   kForward,    // a multiplexed upstream connection, shared with other clients
   kCacheable,  // the L1, when the grammar of the arguments is fully parsed (cacheable.hpp)
-  kLocal,      // answered by the session: PING ECHO HELLO AUTH SELECT CLIENT COMMAND? RESET QUIT ...
-  kScript,     // EVAL family and FCALL: an upstream connection of its own for one command (INV-2)
-  kBlock,      // may block: an upstream connection of its own until answered
+  kLocal,   // answered by the session: PING ECHO HELLO AUTH SELECT CLIENT COMMAND? RESET QUIT ...
+  kScript,  // EVAL family and FCALL: an upstream connection of its own for one command (INV-2)
+  kBlock,   // may block: an upstream connection of its own until answered
   kTransaction,  // MULTI EXEC DISCARD WATCH UNWATCH: an upstream connection of its own while open
-  kRelay,      // SUBSCRIBE family, MONITOR, CLIENT TRACKING, SYNC: turns the connection over
-  kDenied,     // never passed on
+  kRelay,        // SUBSCRIBE family, MONITOR, CLIENT TRACKING, SYNC: turns the connection over
+  kDenied,       // never passed on
 };
 
 /// What a command means for entries of the L1 once it was answered (COHERENCE I8).
@@ -47,25 +47,35 @@ enum class Effect : std::uint8_t {
 /// How keys_of() finds the keys that a command may write (a superset is safe).
 enum class KeyRule : std::uint8_t {
   kNone,
-  kRange,     // first, last (negative counts from the end), step: as in COMMAND
-  kKeyNum,    // first = index of numkeys; keys follow it; `extra` = 1: argument 1 is a key too (*STORE)
-  kSpecial,   // token-dependent: SORT STORE, GEORADIUS STORE, MIGRATE KEYS, XREAD STREAMS ...
+  kRange,    // first, last (negative counts from the end), step: as in COMMAND
+  kKeyNum,   // first = index of numkeys; keys follow it; `extra` = 1: argument 1 is a key too
+             // (*STORE)
+  kSpecial,  // token-dependent: SORT STORE, GEORADIUS STORE, MIGRATE KEYS, XREAD STREAMS ...
   kUnknown,
 };
 
+/// The token-dependent grammars of KeyRule::kSpecial (Spec::extra). There `first_key` is the
+/// argument that is always a key (0: none) and `last_key` where the options begin.
+enum class KeyTokens : std::uint8_t {
+  kSort,      // SORT key ... [BY pattern] [GET pattern]... [STORE destination]
+  kGeoStore,  // GEORADIUS key ... [STORE destination] [STOREDIST destination]
+  kMigrate,   // MIGRATE host port key|"" db timeout ... [KEYS key...]
+  kStreams,   // XREAD ... STREAMS key... id...
+};
+
 struct Spec {
-  std::string_view name;     // upper case; "CLIENT|SETNAME" for a subcommand
-  std::int8_t arity;         // as Redis: negative = at least
-  std::uint32_t flags;       // Flag bits
+  std::string_view name;  // upper case; "CLIENT|SETNAME" for a subcommand
+  std::int8_t arity;      // as Redis: negative = at least
+  std::uint32_t flags;    // Flag bits
   Route route;
   Effect effect;
   KeyRule key_rule;
-  std::int8_t first_key;     // argument index, 1 = right behind the name
+  std::int8_t first_key;  // argument index, 1 = right behind the name
   std::int8_t last_key;
   std::int8_t key_step;
-  std::uint8_t extra;        // KeyRule::kKeyNum: 1 = argument 1 is a key as well
-  std::uint8_t cacheable;    // cacheable.hpp: index + 1 of its grammar, 0 = never cached
-  std::uint16_t id;          // position in the table; equal for equal names
+  std::uint8_t extra;      // kKeyNum: 1 = argument 1 is a key as well; kSpecial: a KeyTokens
+  std::uint8_t cacheable;  // cacheable.hpp: index + 1 of its grammar, 0 = never cached
+  std::uint16_t id;        // position in the table; equal for equal names
 
   bool is(Flag flag) const { return (flags & flag) != 0; }
 };

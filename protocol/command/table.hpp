@@ -10,9 +10,13 @@
 
 namespace pillion::command {
 
-/// Finds by name, case-insensitively; never null: unknown names give unknown().
-/// No allocation; about one comparison (perfect hash or length+first letters).
+/// Finds by the name a client sends (argument 0), case-insensitively; unknown names give unknown().
+/// "CLIENT|ID" is no such name: a client that sends it gets Redis's own error, see find_full().
+/// No allocation; one hash of the first and last eight bytes, about one comparison.
 const Spec& find(std::string_view name);
+
+/// Finds by the full name that ACL rules, COMMAND and our configuration use: "get", "client|kill".
+const Spec& find_full(std::string_view name);
 
 /// The row of a container's subcommand ("CLIENT", "setname"); the container's row when the
 /// subcommand is not in the table.
@@ -21,7 +25,7 @@ const Spec& find_sub(const Spec& container, std::string_view subcommand);
 /// Stands for every name that is not in the table.
 const Spec& unknown();
 
-/// All rows, sorted by name.
+/// All rows, sorted by name; a row's position is its Spec::id, that of unknown() is all().size().
 std::span<const Spec> all();
 
 /// Redis's arity rule.

@@ -10,10 +10,13 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
 
+#include "protocol/command/arguments.hpp"
 #include "protocol/command/cache_list.hpp"
 
 namespace pillion::command {
@@ -227,17 +230,6 @@ constexpr std::size_t kLongestName = [] {
   return longest;
 }();
 
-/// `upper_case` is a name of the table, `name` what a client sent.
-bool same_name(std::string_view upper_case, std::string_view name) {
-  if (upper_case.size() != name.size()) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    const char folded = c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
-    if (folded != upper_case[i]) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 const Spec& find(std::string_view name) {
@@ -246,7 +238,7 @@ const Spec& find(std::string_view name) {
   for (std::size_t slot = slot_of(folded);; slot = (slot + 1) % kSlots) {
     const std::uint16_t row = kSlotTable[slot];
     if (row == kEmpty) return kUnknownSpec;
-    if (kFolded[row] == folded && (name.size() <= 16 || same_name(kRows[row].name, name))) {
+    if (kFolded[row] == folded && (name.size() <= 16 || is_word(name, kRows[row].name))) {
       return kTable[row];
     }
   }
@@ -258,7 +250,7 @@ const Spec& find_sub(const Spec& container, std::string_view subcommand) {
     std::string_view name = kRows[i].name;
     if (!name.starts_with(container.name)) break;
     name.remove_prefix(container.name.size());
-    if (name.starts_with('|') && same_name(name.substr(1), subcommand)) return kTable[i];
+    if (name.starts_with('|') && is_word(subcommand, name.substr(1))) return kTable[i];
   }
   return container;
 }

@@ -8,10 +8,11 @@
 namespace pillion::resp {
 
 struct Node {
-  char type;               // '$' '+' '-' ':' '_' ',' '#' '(' '=' '!' '*' '~' '%' '>' '|'
-  bool null;               // "$-1", "*-1", "_"
-  std::int64_t integer;    // ':' value; element count of an aggregate (a map counts keys + values); '#' 0 or 1
-  std::string_view text;   // payload of strings, errors, doubles, big numbers; the line of others
+  char type;  // '$' '+' '-' ':' '_' ',' '#' '(' '=' '!' '*' '~' '%' '>' '|'
+  bool null;  // "$-1", "*-1", "_"
+  std::int64_t
+      integer;  // ':' value; element count of an aggregate (a map counts keys + values); '#' 0 or 1
+  std::string_view text;  // payload of strings, errors, doubles, big numbers; the line of others
 };
 
 class ReplyCursor {

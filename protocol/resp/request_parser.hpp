@@ -25,9 +25,7 @@ namespace pillion::resp {
 class Command {
  public:
   std::size_t argc() const { return args_.size(); }
-  std::string_view arg(std::size_t i) const {
-    return {base_ + args_[i].offset, args_[i].length};
-  }
+  std::string_view arg(std::size_t i) const { return {base_ + args_[i].offset, args_[i].length}; }
   std::string_view name() const { return arg(0); }
 
   /// The canonical multibulk encoding of the whole command.
@@ -55,8 +53,9 @@ class RequestParser {
     kCommand,   // command() is complete; consumed() bytes belong to it
     kNothing,   // an empty command ("\r\n", "*0\r\n", "*-1\r\n"): drop consumed() bytes, go on
     kNeedMore,  // hand over more bytes behind the ones already given
-    kLarge,     // the command exceeds limits.large_request: large_*() below; stream it from its first byte
-    kError,     // protocol error: error_text() is what Redis answers before it closes
+    kLarge,     // the command exceeds limits.large_request: stream it from its first byte through
+                // LargeRequest. command() has the arguments complete so far, perhaps none
+    kError,     // protocol error, final: error_text() is what Redis answers before it closes
     kCrossProtocol,  // "POST" or "Host:": close without a word (RELIABILITY INV-12)
   };
 
@@ -66,8 +65,10 @@ class RequestParser {
   void set_limits(const Limits& limits) { limits_ = limits; }
 
   /// `bytes` starts at the first byte of the command being parsed.
+  /// After kCommand, kNothing and kLarge the next call begins a new command.
   Result parse(std::string_view bytes);
 
+  /// The arguments of the last kCommand or kLarge; after kLarge raw() ends with the last of them.
   const Command& command() const { return command_; }
   std::size_t consumed() const { return consumed_; }
 
@@ -75,17 +76,45 @@ class RequestParser {
   std::string_view error_text() const { return error_text_; }
 
  private:
-  // ... to be completed by the implementation
+  enum class Phase : std::uint8_t {
+    kFresh,   // between commands; the next byte decides
+    kInline,  // inside a line; scanned_ bytes of it hold no '\n'
+    kCount,   // inside "*<n>\r\n"; scanned_ bytes of it hold no '\r'
+    kLength,  // inside "$<n>\r\n" at position_; no '\r' before scanned_
+    kBulk,    // inside the argument at position_, bulk_length_ bytes and CR LF
+    kDead,    // after an error
+  };
+
+  void begin(char first_byte);
+  Result parse_inline(std::string_view bytes);
+  Result parse_count(std::string_view bytes);
+  Result parse_length(std::string_view bytes);
+  Result parse_arguments(std::string_view bytes);
+  Result need_more(std::string_view bytes);
+  Result complete(const char* base, std::size_t length);
+  Result large(const char* base);
+  Result fail(std::string_view reason);
+  std::size_t find_line_end(std::string_view bytes);
+  bool fits(std::size_t bulk_length) const;
+
   Limits limits_;
   Command command_;
   std::size_t consumed_ = 0;
   std::string error_text_;
+
+  Phase phase_ = Phase::kFresh;
+  bool unending_ = false;  // the inline line holds a NUL: to Redis it never ends
+  std::uint32_t args_left_ = 0;
+  std::size_t position_ = 0;  // first byte of the item being read, from the command's first byte
+  std::size_t scanned_ = 0;   // where the search for the current line's end goes on
+  std::size_t bulk_length_ = 0;
+  std::string inline_;  // canonical encoding of the last inline command
 };
 
-/// Follows a command too large to be gathered while its bytes are passed on.
+/// Follows a multibulk command too large to be gathered while its bytes are passed on.
 ///
-/// Fed from the first byte of the command. Knows where the command ends and validates the same
-/// grammar and limits as RequestParser.
+/// Fed from the first byte of the command, in any splits. Knows where the command ends and
+/// validates the same grammar and limits as RequestParser, except limits.large_request.
 class LargeRequest {
  public:
   enum class Status : std::uint8_t { kMore, kDone, kError };
@@ -93,13 +122,35 @@ class LargeRequest {
   explicit LargeRequest(const Limits& limits = {}) : limits_(limits) {}
 
   /// Consumes up to the end of the command. `consumed` is how many of `bytes` belong to it.
+  /// kDone and kError are final: further bytes are not consumed.
   Status feed(std::string_view bytes, std::size_t& consumed);
 
+  /// The complete error line, as RequestParser::error_text().
   std::string_view error_text() const { return error_text_; }
 
  private:
+  enum class Phase : std::uint8_t {
+    kCount,     // inside "*<n>"
+    kLength,    // inside "$<n>"
+    kLineFeed,  // behind the '\r' of either
+    kBulk,      // bulk_left_ bytes of an argument to come, its CR LF included
+    kDone,
+    kDead,
+  };
+
+  Status read_line(std::string_view bytes, std::size_t& used);
+  Status end_line(char line_feed);
+  Status read_bulk(std::string_view bytes, std::size_t& used);
+  Status fail(std::string_view reason);
+
   Limits limits_;
   std::string error_text_;
+  Phase phase_ = Phase::kCount;
+  bool in_length_ = false;       // the line being read is a "$<n>"
+  std::uint64_t line_size_ = 0;  // bytes of the line so far; line_ keeps what a number needs
+  std::string line_;
+  std::uint32_t args_left_ = 0;
+  std::uint64_t bulk_left_ = 0;
 };
 
 }  // namespace pillion::resp

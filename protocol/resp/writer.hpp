@@ -10,7 +10,8 @@ namespace pillion::resp {
 
 /// "*<argc>\r\n" and one bulk string; a request is a header and argc bulks.
 void append_array_header(std::string& out, std::size_t count);
-void append_map_header(std::string& out, std::size_t pairs, int protocol);  // RESP2: an array of twice as many
+void append_map_header(std::string& out, std::size_t pairs,
+                       int protocol);  // RESP2: an array of twice as many
 void append_bulk(std::string& out, std::string_view value);
 void append_simple(std::string& out, std::string_view text);
 void append_integer(std::string& out, std::int64_t value);

@@ -1,5 +1,6 @@
 // What the operator may say: plain structs in the order of the YAML, every default visible here.
-// Loaded by load.hpp, checked by validate.hpp; nothing in here has behaviour.
+// Named, bounded and explained by keys.hpp, loaded by load.hpp, checked by validate.hpp; nothing in
+// here has behaviour. Values are plain and copied freely; no threads, no ownership.
 #pragma once
 
 #include <chrono>
@@ -13,7 +14,7 @@ namespace pillion::config {
 
 using Millis = std::chrono::milliseconds;
 
-/// host:port of something to listen on.
+/// host:port of something to listen on; the host is a numeric address (see address.hpp).
 struct Address {
   std::string host;
   std::uint16_t port = 0;
@@ -22,32 +23,37 @@ struct Address {
 struct Listen {
   std::string address = "127.0.0.1:6380";  // "" = no TCP listener
   std::string unix_path;                   // listen.unix; "" = none
+  bool allow_remote = false;               // a non-loopback address is refused without it (INV-13)
   std::uint32_t max_clients = 10000;       // over this: "-ERR max number of clients reached"
   std::uint32_t max_pipeline = 10000;      // unanswered commands of one client, then it is not read
   std::size_t output_limit = 64UL << 20;   // unsent reply bytes of one client
-  Millis output_stall_timeout{10'000};     // a client over its limit that takes nothing for so long is closed
+  Millis output_stall_timeout{
+      10'000};  // a client over its limit that takes nothing for so long is closed
 };
 
 struct Admin {
   std::string address = "127.0.0.1:9380";  // "" = off
+  bool allow_remote = false;               // as listen.allow_remote
 };
 
 struct Upstream {
-  std::string url = "redis://127.0.0.1:6379";  // redis://[user[:password]@]host[:port][/db], unix:///path?db=n
-  std::string user;                         // overrides the URL's
-  std::string password;                     // overrides the URL's; redacted everywhere
-  std::string password_file;                // read at start; wins over password
+  std::string url =
+      "redis://127.0.0.1:6379";  // redis://[user[:password]@]host[:port][/db], unix:///path?db=n
+  std::string user;              // overrides the URL's
+  std::string password;          // overrides the URL's; redacted everywhere
+  std::string password_file;     // read at start; wins over password
   Millis connect_timeout{1'000};
-  Millis command_timeout{5'000};            // of one command on a shared connection
-  std::uint32_t connections = 1;            // multiplexed, per worker
-  std::uint32_t max_dedicated = 4096;       // upstream connections of their own (MULTI, blocking ...), per worker
-  Millis health_interval{1'000};            // control plane's probe
+  Millis command_timeout{5'000};  // of one command on a shared connection
+  std::uint32_t connections = 1;  // multiplexed, per worker
+  std::uint32_t max_dedicated =
+      4096;  // upstream connections of their own (MULTI, blocking ...), per worker
+  Millis health_interval{1'000};  // control plane's probe
 };
 
 struct CacheRule {
-  std::string match;                 // Redis glob over the key
+  std::string match;  // Redis glob over the key
   bool cache = true;
-  std::optional<Millis> max_age;     // tightens cache.max_age for matching keys
+  std::optional<Millis> max_age;  // tightens cache.max_age for matching keys
 };
 
 struct Cache {
@@ -58,7 +64,7 @@ struct Cache {
   Millis max_age{60'000};
   Millis negative_max_age{2'000};
   Millis hash_max_age{1'000};
-  std::vector<CacheRule> rules;             // first match wins
+  std::vector<CacheRule> rules;  // first match wins
 };
 
 struct Log {
@@ -69,7 +75,7 @@ struct Log {
 struct Config {
   Listen listen;
   Admin admin;
-  std::uint32_t workers = 0;    // 0 = auto: CPUs allowed (affinity and cgroup quota)
+  std::uint32_t workers = 0;  // 0 = auto: CPUs allowed (affinity and cgroup quota)
   Upstream upstream;
   Cache cache;
   Log log;
@@ -78,13 +84,13 @@ struct Config {
 
 /// upstream.url taken apart.
 struct UpstreamTarget {
-  std::string host;          // empty for a UNIX socket
+  std::string host;  // empty for a UNIX socket
   std::uint16_t port = 6379;
   std::string unix_path;
-  std::string user;          // "" = default
-  std::string password;      // "" = none
+  std::string user;      // "" = default
+  std::string password;  // "" = none
   std::uint32_t database = 0;
-  std::string display;       // "host:port" or the path, never credentials
+  std::string display;  // "host:port" or the path, never credentials
 };
 
 }  // namespace pillion::config

@@ -1,0 +1,438 @@
+#include "config/keys.hpp"
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+
+#include "config/address.hpp"
+#include "config/nearest.hpp"
+#include "config/units.hpp"
+#include "config/url.hpp"
+
+namespace pillion::config {
+namespace {
+
+template <auto Section, auto Field>
+constexpr auto at() {
+  using T = std::remove_reference_t<decltype(std::declval<Config&>().*Section.*Field)>;
+  return Place<T>{[](Config& c) -> T& { return c.*Section.*Field; },
+                  [](const Config& c) -> const T& { return c.*Section.*Field; }};
+}
+
+template <auto Field>
+constexpr auto at() {
+  using T = std::remove_reference_t<decltype(std::declval<Config&>().*Field)>;
+  return Place<T>{[](Config& c) -> T& { return c.*Field; },
+                  [](const Config& c) -> const T& { return c.*Field; }};
+}
+
+constexpr std::size_t kKiB = 1UL << 10;
+constexpr std::size_t kMiB = 1UL << 20;
+constexpr std::size_t kTiB = 1UL << 40;
+constexpr Millis kHour{3'600'000};
+constexpr Millis kYear = 365 * 24 * kHour;
+constexpr std::size_t kMostRules = 256;
+constexpr std::size_t kLongestMatch = 1024;
+constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info",
+                                                     "warn",  "error", "off"};
+constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+
+const auto& table() {
+  using C = Config;
+  static const std::array kKeys{
+      Key{"listen.address", ListenAddress{at<&C::listen, &Listen::address>()},
+          "Where clients connect: `host:port`, `[::1]:port`, `:port` (every IPv4 address) or "
+          "`port` "
+          "(loopback). The host is an IP address or localhost. `\"\"`: no TCP listener."},
+      Key{"listen.unix", SocketPath{at<&C::listen, &Listen::unix_path>()},
+          "Path of a UNIX socket to listen on as well. `\"\"`: none."},
+      Key{"listen.allow_remote", Switch{at<&C::listen, &Listen::allow_remote>()},
+          "Permits a `listen.address` other machines can reach. Whoever reaches it has the rights "
+          "of "
+          "Pillion's upstream user."},
+      Key{"listen.max_clients", Count{at<&C::listen, &Listen::max_clients>(), 1, 1'000'000},
+          "Client connections at once; more are told `ERR max number of clients reached`."},
+      Key{"listen.max_pipeline", Count{at<&C::listen, &Listen::max_pipeline>(), 1, 1'000'000},
+          "Unanswered commands of one client; at this many it is not read until replies leave."},
+      Key{"listen.output_limit", Bytes{at<&C::listen, &Listen::output_limit>(), 16 * kKiB, kTiB},
+          "Unsent reply bytes of one client; a client over it is not read, and closed when it "
+          "takes nothing for `listen.output_stall_timeout`."},
+      Key{"listen.output_stall_timeout",
+          Duration{at<&C::listen, &Listen::output_stall_timeout>(), Millis{100}, kHour},
+          "How long a client over `listen.output_limit` may take nothing before it is closed."},
+      Key{"admin.address", ListenAddress{at<&C::admin, &Admin::address>()},
+          "Where `/metrics`, `/livez`, `/readyz` and `/cache/stats` are served. `\"\"`: nowhere."},
+      Key{"admin.allow_remote", Switch{at<&C::admin, &Admin::allow_remote>()},
+          "Permits an `admin.address` other machines can reach (a scraper, the kubelet)."},
+      Key{"workers", CountOrAuto{at<&C::workers>(), 256},
+          "Worker threads. `auto`: the CPUs this process may use (affinity and cgroup quota)."},
+      Key{"upstream.url", UpstreamUrl{at<&C::upstream, &Upstream::url>()},
+          "The Redis or Valkey behind: `redis://[user[:password]@]host[:port][/db]` or "
+          "`unix:///path?db=n`, percent-encoded."},
+      Key{"upstream.user", Text{at<&C::upstream, &Upstream::user>()},
+          "ACL user; wins over the URL's."},
+      Key{"upstream.password", Secret{at<&C::upstream, &Upstream::password>()},
+          "Wins over the URL's. Prefer `upstream.password_file`."},
+      Key{"upstream.password_file", Text{at<&C::upstream, &Upstream::password_file>()},
+          "File holding the password (one line end is cut off), read at start; wins over "
+          "`upstream.password`. `\"\"`: none."},
+      Key{"upstream.connect_timeout",
+          Duration{at<&C::upstream, &Upstream::connect_timeout>(), Millis{10}, Millis{300'000}},
+          "For connecting and the handshake together."},
+      Key{"upstream.command_timeout",
+          Duration{at<&C::upstream, &Upstream::command_timeout>(), Millis{10}, kHour},
+          "For one command on a shared connection; then its client gets an error."},
+      Key{"upstream.connections", Count{at<&C::upstream, &Upstream::connections>(), 1, 64},
+          "Shared (multiplexed) connections of each worker."},
+      Key{"upstream.max_dedicated",
+          Count{at<&C::upstream, &Upstream::max_dedicated>(), 1, 1'000'000},
+          "Connections of a client's own (MULTI, blocking commands, SUBSCRIBE, MONITOR, large "
+          "requests), of each worker."},
+      Key{"upstream.health_interval",
+          Duration{at<&C::upstream, &Upstream::health_interval>(), Millis{50}, kHour},
+          "How often the upstream's health is probed."},
+      Key{"cache.enabled", Switch{at<&C::cache, &Cache::enabled>()},
+          "`false`: every command goes to the upstream."},
+      Key{"cache.max_bytes", Bytes{at<&C::cache, &Cache::max_bytes>(), 64 * kKiB, kTiB},
+          "Memory of the cache over all workers: keys, arguments, replies and overhead."},
+      Key{"cache.max_entry_bytes", Bytes{at<&C::cache, &Cache::max_entry_bytes>(), 64, 512 * kMiB},
+          "Arguments and reply of one entry; larger replies are passed on, not kept. At most a "
+          "quarter of `cache.max_bytes`."},
+      Key{"cache.max_staleness",
+          Duration{at<&C::cache, &Cache::max_staleness>(), Millis{10}, kHour},
+          "The lease: how old an answer may be when the upstream's invalidations stop arriving. "
+          "Ordinarily they arrive within milliseconds."},
+      Key{"cache.max_age", Duration{at<&C::cache, &Cache::max_age>(), Millis{1}, kYear},
+          "How long an entry may live at most, whatever its TTL."},
+      Key{"cache.negative_max_age",
+          Duration{at<&C::cache, &Cache::negative_max_age>(), Millis{0}, kYear},
+          "The same for answers about keys that do not exist."},
+      Key{"cache.hash_max_age", Duration{at<&C::cache, &Cache::hash_max_age>(), Millis{0}, kYear},
+          "The same for answers about hashes, whose fields may have a TTL of their own."},
+      Key{"cache.rules", Rules{at<&C::cache, &Cache::rules>(), kMostRules},
+          "Per-key exceptions; the first rule whose `match` fits the key decides."},
+      Key{"log.level", Choice{at<&C::log, &Log::level>(), kLogLevels},
+          "The least severe message that is logged."},
+      Key{"log.format", Choice{at<&C::log, &Log::format>(), kLogFormats},
+          "`json`: one object per line."},
+      Key{"drain_timeout", Duration{at<&C::drain_timeout>(), Millis{0}, kHour},
+          "After SIGTERM: how long what is in flight may take to finish."},
+  };
+  return kKeys;
+}
+
+using Complaint = std::optional<std::string>;
+
+std::string quoted(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> words) {
+  const auto near = nearest(word, {words.begin(), words.end()});
+  return near.empty() ? "" : "; did you mean " + quoted(near) + "?";
+}
+
+std::string join(std::span<const std::string_view> words, std::string_view between) {
+  std::string out;
+  for (const auto word : words) {
+    if (!out.empty()) out += between;
+    out += word;
+  }
+  return out;
+}
+
+template <class T, class Print>
+Complaint bounded(T value, T least, T most, Print print) {
+  if (value >= least && value <= most) return std::nullopt;
+  return print(value) + " is out of range: " + print(least) + " to " + print(most);
+}
+
+std::string print_count(std::uint32_t value) {
+  return std::to_string(value);
+}
+
+// One overload per kind: reads text into the place, or complains.
+Complaint set(const Text& kind, Config& config, std::string_view text) {
+  kind.place.of(config) = text;
+  return std::nullopt;
+}
+
+Complaint set(const Secret& kind, Config& config, std::string_view text) {
+  kind.place.of(config) = text;
+  return std::nullopt;
+}
+
+Complaint set(const UpstreamUrl& kind, Config& config, std::string_view text) {
+  auto parsed = parse_upstream_url(text);
+  if (auto* reason = std::get_if<std::string>(&parsed)) return std::move(*reason);
+  kind.place.of(config) = text;
+  return std::nullopt;
+}
+
+Complaint set(const ListenAddress& kind, Config& config, std::string_view text) {
+  if (!text.empty()) {
+    auto parsed = parse_address(text);
+    if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(refusal->reason);
+  }
+  kind.place.of(config) = text;
+  return std::nullopt;
+}
+
+Complaint set(const SocketPath& kind, Config& config, std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return "contains a NUL byte";
+  if (text.size() >= sizeof(sockaddr_un::sun_path)) {
+    return "is longer than the " + std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
+           " bytes a UNIX socket's path may have";
+  }
+  kind.place.of(config) = text;
+  return std::nullopt;
+}
+
+Complaint set(const Choice& kind, Config& config, std::string_view text) {
+  const auto word = lower_case(text);
+  if (std::find(kind.words.begin(), kind.words.end(), word) == kind.words.end()) {
+    return quoted(text) + " is not one of " + join(kind.words, ", ") +
+           did_you_mean(word, kind.words);
+  }
+  kind.place.of(config) = word;
+  return std::nullopt;
+}
+
+Complaint set(const Switch& kind, Config& config, std::string_view text) {
+  const auto value = parse_switch(text);
+  if (!value) return quoted(text) + " is not true or false";
+  kind.place.of(config) = *value;
+  return std::nullopt;
+}
+
+Complaint set(const Count& kind, Config& config, std::string_view text) {
+  const auto value = parse_count(text);
+  if (!value) {
+    return quoted(text) + " is not a whole number from " + print_count(kind.least) + " to " +
+           print_count(kind.most);
+  }
+  if (auto complaint = bounded(*value, kind.least, kind.most, print_count)) return complaint;
+  kind.place.of(config) = *value;
+  return std::nullopt;
+}
+
+Complaint set(const CountOrAuto& kind, Config& config, std::string_view text) {
+  if (lower_case(text) == "auto") {
+    kind.place.of(config) = 0;
+    return std::nullopt;
+  }
+  const auto value = parse_count(text);
+  if (!value || *value < 1 || *value > kind.most) {
+    return quoted(text) + " is neither auto nor a whole number from 1 to " + print_count(kind.most);
+  }
+  kind.place.of(config) = *value;
+  return std::nullopt;
+}
+
+Complaint set(const Bytes& kind, Config& config, std::string_view text) {
+  auto parsed = parse_bytes(text);
+  if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(refusal->reason);
+  const auto value = std::get<std::size_t>(parsed);
+  if (auto complaint = bounded(value, kind.least, kind.most, print_bytes)) return complaint;
+  kind.place.of(config) = value;
+  return std::nullopt;
+}
+
+Complaint set(const Duration& kind, Config& config, std::string_view text) {
+  auto parsed = parse_duration(text);
+  if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(refusal->reason);
+  const auto value = std::get<Millis>(parsed);
+  if (auto complaint = bounded(value, kind.least, kind.most, print_duration)) return complaint;
+  kind.place.of(config) = value;
+  return std::nullopt;
+}
+
+Complaint set(const Rules&, Config&, std::string_view) {
+  return "is a list of rules";
+}
+
+// One overload per kind: the value as YAML.
+std::string print(const Text& kind, const Config& config) {
+  return quote(kind.place.in(config));
+}
+
+std::string print(const Secret& kind, const Config& config) {
+  return kind.place.in(config).empty() ? "\"\"" : "\"***\"";
+}
+
+std::string print(const UpstreamUrl& kind, const Config& config) {
+  return quote(redact_url(kind.place.in(config)));
+}
+
+std::string print(const ListenAddress& kind, const Config& config) {
+  return quote(kind.place.in(config));
+}
+
+std::string print(const SocketPath& kind, const Config& config) {
+  return quote(kind.place.in(config));
+}
+
+std::string print(const Choice& kind, const Config& config) {
+  return kind.place.in(config);
+}
+
+std::string print(const Switch& kind, const Config& config) {
+  return kind.place.in(config) ? "true" : "false";
+}
+
+std::string print(const Count& kind, const Config& config) {
+  return print_count(kind.place.in(config));
+}
+
+std::string print(const CountOrAuto& kind, const Config& config) {
+  const auto value = kind.place.in(config);
+  return value == 0 ? "auto" : print_count(value);
+}
+
+std::string print(const Bytes& kind, const Config& config) {
+  return print_bytes(kind.place.in(config));
+}
+
+std::string print(const Duration& kind, const Config& config) {
+  return print_duration(kind.place.in(config));
+}
+
+std::string print(const Rules&, const Config&) {
+  return "[]";
+}
+
+// One overload per kind: what may be written.
+std::string describe(const Text&) {
+  return "text";
+}
+std::string describe(const Secret&) {
+  return "text, secret";
+}
+std::string describe(const UpstreamUrl&) {
+  return "URL";
+}
+std::string describe(const ListenAddress&) {
+  return "address";
+}
+std::string describe(const SocketPath&) {
+  return "path";
+}
+std::string describe(const Choice& kind) {
+  return join(kind.words, ", ");
+}
+std::string describe(const Switch&) {
+  return "true, false";
+}
+std::string describe(const Count& kind) {
+  return "count, " + print_count(kind.least) + " to " + print_count(kind.most);
+}
+std::string describe(const CountOrAuto& kind) {
+  return "auto or count, 1 to " + print_count(kind.most);
+}
+std::string describe(const Bytes& kind) {
+  return "size, " + print_bytes(kind.least) + " to " + print_bytes(kind.most);
+}
+std::string describe(const Duration& kind) {
+  return "duration, " + print_duration(kind.least) + " to " + print_duration(kind.most);
+}
+std::string describe(const Rules& kind) {
+  return "list, at most " + std::to_string(kind.most) + " rules";
+}
+
+constexpr std::array kRuleKeys{
+    RuleKey{"match",
+            [](CacheRule& rule, std::string_view text) -> Complaint {
+              if (text.empty()) return "is empty; '*' matches every key";
+              if (text.size() > kLongestMatch) return "is longer than 1024 bytes";
+              rule.match = text;
+              return std::nullopt;
+            },
+            [](const CacheRule& rule) -> std::optional<std::string> { return quote(rule.match); },
+            "Redis glob over the key, as for KEYS. Required."},
+    RuleKey{"cache",
+            [](CacheRule& rule, std::string_view text) -> Complaint {
+              const auto value = parse_switch(text);
+              if (!value) return quoted(text) + " is not true or false";
+              rule.cache = *value;
+              return std::nullopt;
+            },
+            [](const CacheRule& rule) -> std::optional<std::string> {
+              return rule.cache ? "true" : "false";
+            },
+            "`false`: matching keys are never cached. Default true."},
+    RuleKey{
+        "max_age",
+        [](CacheRule& rule, std::string_view text) -> Complaint {
+          auto parsed = parse_duration(text);
+          if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(refusal->reason);
+          const auto value = std::get<Millis>(parsed);
+          if (auto complaint = bounded(value, Millis{1}, kYear, print_duration)) return complaint;
+          rule.max_age = value;
+          return std::nullopt;
+        },
+        [](const CacheRule& rule) -> std::optional<std::string> {
+          if (!rule.max_age) return std::nullopt;
+          return print_duration(*rule.max_age);
+        },
+        "Tightens `cache.max_age` for matching keys. Duration, 1ms up to `cache.max_age`; default "
+        "`cache.max_age`."},
+};
+
+}  // namespace
+
+std::span<const Key> keys() {
+  return table();
+}
+
+std::span<const RuleKey> rule_keys() {
+  return kRuleKeys;
+}
+
+const Key* find_key(std::string_view path) {
+  for (const auto& key : keys()) {
+    if (key.path == path) return &key;
+  }
+  return nullptr;
+}
+
+std::optional<std::string> set_value(const Key& key, Config& config, std::string_view text) {
+  return std::visit([&](const auto& kind) { return set(kind, config, text); }, key.kind);
+}
+
+std::string print_value(const Key& key, const Config& config) {
+  return std::visit([&](const auto& kind) { return print(kind, config); }, key.kind);
+}
+
+std::string print_kind(const Key& key) {
+  return std::visit([](const auto& kind) { return describe(kind); }, key.kind);
+}
+
+std::string quote(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string variable_name(std::string_view path) {
+  std::string out = "PILLION_";
+  for (const char c : path) {
+    out += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  return out;
+}
+
+}  // namespace pillion::config

@@ -24,6 +24,14 @@ std::string quoted(std::string_view text) {
   return "'" + std::string(text) + "'";
 }
 
+// A key nobody knows may be half of a misplaced value, such as an URL with its password; only plain
+// words are repeated.
+std::string named(std::string_view key) {
+  constexpr std::string_view kLetters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-[]<";
+  return key.find_first_not_of(kLetters) == std::string_view::npos ? " " + quoted(key) : "";
+}
+
 std::string suggestion(std::string_view name, const std::vector<std::string_view>& candidates) {
   const auto near = nearest(name, candidates);
   return near.empty() ? "" : "; did you mean " + quoted(near) + "?";
@@ -131,7 +139,7 @@ class Reader {
         problem(setting.origin, quoted(setting.path) + " is a section; set one of its keys");
       } else {
         problem(setting.origin,
-                "no such key " + quoted(setting.path) + suggestion(setting.path, known_names()));
+                "no such key" + named(setting.path) + suggestion(setting.path, known_names()));
       }
     }
   }
@@ -266,7 +274,7 @@ class Reader {
                                     std::string(section_of(*name)) + ": with " +
                                     name->substr(name->find('.') + 1) + ": below it, indented");
       } else {
-        problem(at(pair.first), "unknown key " + quoted(path) + suggestion(path, known_names()));
+        problem(at(pair.first), "unknown key" + named(path) + suggestion(path, known_names()));
       }
     }
   }
@@ -281,7 +289,7 @@ class Reader {
                   const std::string& path) {
     const auto [first, inserted] = lines.emplace(path, node.Mark().line + 1);
     if (inserted) return true;
-    problem(at(node), quoted(path) + " is given twice" +
+    problem(at(node), "key" + named(path) + " is given twice" +
                           (origin_.empty() ? ", first in line " + std::to_string(first->second)
                                            : std::string()));
     return false;
@@ -357,7 +365,7 @@ class Reader {
         if (candidate.name == *word) field = &candidate;
       }
       if (field == nullptr) {
-        problem(at(pair.first), name + ": unknown key " + quoted(*word) + suggestion(*word, names));
+        problem(at(pair.first), name + ": unknown key" + named(*word) + suggestion(*word, names));
         continue;
       }
       matches = matches || field->name == "match";

@@ -1,74 +1,58 @@
 // The L1 and its flight table: shared by all workers, sharded by the hash of the redis key.
 //
-// All variants of one key (GET k, HGET k f, ...) live in one shard, and so do their flights, so that
-// one lock covers "erase the key and poison what is being fetched for it" (COHERENCE I8).
+// All variants of one key (GET k, HGET k f, ...) live in one shard, and so do their flights, so
+// that one lock covers "erase the key and poison what is being fetched for it" (COHERENCE I8).
 //
 // States of a variant:
 //
-//      (absent) --lookup: Fetch--> flight --complete(store)--> entry --evict/expire/erase--> (absent)
+//      (absent) --lookup: Fetch--> flight --complete(store)--> entry --evict/expire/erase-->
+//      (absent)
 //                                   |  ^                          ^
-//                        poison()   |  | further lookups join     | a newer store of the same variant replaces it
+//                        poison()   |  | further lookups join     | a newer store of the same
+//                        variant replaces it
 //                                   v
 //                              poisoned flight: answers the waiters it has, takes no new one,
 //                              is never stored (I9); a lookup meanwhile starts a new flight
 //
-// Bounds: bytes by a per-shard share of max_bytes (LRU evicts), waiters by the sessions' own limits.
-// A served reply that is large is pinned, not copied (Pin). No allocation on a hit. Nothing throws.
+// Bounds: bytes by a per-shard share of max_bytes (LRU evicts), waiters by the sessions' own
+// limits. A served reply that is large is pinned, not copied (Pin). No allocation on a hit. Nothing
+// throws.
+//
+// Threads: any thread may call anything. on_hit runs under the shard's mutex: copy or pin, no more,
+// and never call the cache from it.
+//
+// A multi-key read as one snapshot (I12). The reader notes erase_sequence() = s1, peeks every part,
+// notes s2, and has a hit when all parts hit with one link and one generation and s1 == s2; else it
+// may try once more, then goes upstream. Why this suffices, for an atomic write of a and b that the
+// link's thread applies as erase(a), erase(b), and only later a store of a new a or b (the messages
+// are adjacent in the stream, and ahead of any newer reply; I2):
+//   * new a, then old b: cannot happen. Who sees the new a runs after its store, so after erase(b).
+//   * old a, then new b: the peek of a came before erase(a) had the shard's lock. erase(a) raises
+//   the
+//     sequence after it has held that lock, so s1, read before the peek, does not include it; s2,
+//     read after the new b was seen, does. Raising it before the lock would let s1 include it.
+// Every erase raises the sequence, found something or not: a may have been evicted after it was
+// seen, or erased by an own write on another thread whose turn to count has not come yet.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "proxy/data/cache/cache_key.hpp"
+#include "proxy/data/cache/entry.hpp"
+#include "proxy/data/cache/flight_table.hpp"
 #include "proxy/data/cache/link_table.hpp"
+#include "proxy/data/cache/shard.hpp"
 #include "proxy/state/clock.hpp"
 
 namespace pillion::cache {
-
-/// What kind of answer an entry holds.
-enum class EntryKind : std::uint8_t {
-  kReply,     // a RESP3 reply that differs in RESP2
-  kPlain,     // a reply with the same bytes in RESP2 and RESP3
-  kTooLarge,  // no reply: this variant exceeds max_entry_bytes, go straight upstream
-};
-
-/// One stored reply. Immutable once stored; reference-counted, so that a Pin may outlive eviction.
-/// Memory layout and accounting are the shard's business.
-struct Entry;
-
-std::string_view reply_of(const Entry& entry);
-EntryKind kind_of(const Entry& entry);
-
-/// Move-only handle that keeps an entry's bytes alive while they are written to a socket.
-class Pin {
- public:
-  Pin() = default;
-  explicit Pin(const Entry& entry);  // only under the shard's lock, i.e. inside an on_hit callback
-  Pin(Pin&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
-  Pin& operator=(Pin&& other) noexcept;
-  ~Pin();
-  std::string_view bytes() const;
-  explicit operator bool() const { return entry_ != nullptr; }
-
- private:
-  const Entry* entry_ = nullptr;
-};
-
-/// Who waits for a flight. Opaque to the cache: worker, session handle and reply slot.
-struct Waiter {
-  std::uint32_t worker;
-  std::uint64_t session;
-  std::uint64_t slot;
-};
-
-using FlightId = std::uint64_t;  // unique per cache; 0 = none
 
 enum class LookupResult : std::uint8_t {
   kHit,       // on_hit was called with the entry, under the shard's lock
@@ -81,7 +65,7 @@ enum class MissCause : std::uint8_t { kAbsent, kExpired, kLease, kGeneration };
 
 struct Lookup {
   LookupResult result;
-  FlightId flight = 0;           // kFetch, kJoined
+  FlightId flight = 0;                   // kFetch, kJoined
   MissCause cause = MissCause::kAbsent;  // kFetch, kJoined
 };
 
@@ -89,8 +73,8 @@ struct Lookup {
 struct Fill {
   bool store = false;
   EntryKind kind = EntryKind::kReply;
-  std::string_view reply;       // RESP3 bytes; empty for kTooLarge
-  state::Nanos deadline = 0;    // I7, absolute
+  std::string_view reply;     // RESP3 bytes; empty for kTooLarge
+  state::Nanos deadline = 0;  // I7, absolute; an entry may end up to 65.5 us earlier
   LinkId link = 0;
   Generation generation = 0;
 };
@@ -101,7 +85,7 @@ struct Stats {
 
 struct CacheLimits {
   std::size_t max_bytes = 64UL << 20;
-  std::size_t max_entry_bytes = 1UL << 20;   // reply bytes of one entry
+  std::size_t max_entry_bytes = 1UL << 20;      // reply bytes of one entry
   state::Nanos max_staleness = state::kSecond;  // the lease Delta (I4)
 };
 
@@ -111,52 +95,126 @@ class Cache {
   ~Cache();
 
   /// A hit needs: the same variant, its generation current, its link's lease not older than
-  /// max_staleness, its deadline ahead (I3, I4, I7). On a hit: `on_hit(const Entry&)` runs under the
-  /// shard's lock and the entry becomes most recent. Otherwise the waiter joins a flight of this
-  /// variant that is not poisoned and was started at most max_staleness ago, or leads a new one.
+  /// max_staleness, its deadline ahead (I3, I4, I7). On a hit: `on_hit(const Entry&)` runs under
+  /// the shard's lock and the entry becomes most recent. Otherwise the waiter joins a flight of
+  /// this variant that is not poisoned and was started at most max_staleness ago, or leads a new
+  /// one. kTooLarge needs no lease: going upstream is right however old the knowledge is.
   template <class OnHit>
   Lookup lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit);
 
   /// As lookup, but never starts or joins a flight: false when there is no hit. For MGET (I12);
-  /// `on_hit` gets the entry and its (link, generation).
+  /// calls `on_hit(const Entry&, LinkId, Generation)`.
   template <class OnHit>
   bool peek(const CacheKey& key, state::Nanos now, OnHit&& on_hit);
 
   /// Ends a flight: stores when `fill.store` holds, the flight is not poisoned, the generation is
-  /// still current, the kind fits the budget; then hands its waiters over (the leader is the first).
-  /// True when it was stored. Unknown ids give no waiters.
-  bool complete(NameHash name, FlightId flight, const CacheKey& key, const Fill& fill, std::vector<Waiter>& waiters);
+  /// still current, the size fits; then hands its waiters over (the leader is the first), in place
+  /// of what `waiters` held. `key` is the flight's key. True when it was stored. Unknown ids give
+  /// no waiters. By the thread of the fill's link (I1).
+  bool complete(NameHash name, FlightId flight, const CacheKey& key, const Fill& fill,
+                std::vector<Waiter>& waiters);
 
   /// Stores outside any flight (members of an MGET fill): `started` is erase_count(name) taken when
-  /// the fetch was sent; nothing is stored when the key was erased by anyone since. 
+  /// the fetch was sent; nothing is stored when the key was erased by anyone since.
   bool store(const CacheKey& key, const Fill& fill, std::uint64_t started);
 
-  /// How often this key's shard has erased or poisoned for an own write; see store().
-  std::uint64_t erase_count(NameHash name) const;
+  /// How often this key was erased, for whatever reason; other keys may count as well. See store().
+  std::uint64_t erase_count(NameHash name) const { return shard_of(name).erase_count(name); }
 
   /// I8, I14: erases every variant of the key in every database. `poison`: own writes also poison
   /// every flight of the key; invalidations from a link do not (I6 is the link's business).
-  /// True when there was something to erase.
+  /// True when there was an entry to erase.
   bool erase(NameHash name, bool poison);
 
   /// I8-A: poisons every flight. Entries die by their links' generation.
   void poison_all();
 
   /// Grows whenever anything was erased or poisoned anywhere: a multi-key hit is only a snapshot
-  /// when this did not move while its parts were read (I12).
+  /// when this did not move while its parts were read (I12, see above).
   std::uint64_t erase_sequence() const { return erase_sequence_.load(std::memory_order_acquire); }
 
-  /// Drops every entry.
+  /// Drops every entry. Flights go on.
   void clear();
 
+  /// Sums over the shards, one after the other. `bytes` includes the index arrays, also when empty.
   Stats stats() const;
 
-  /// Bytes an entry of these parts is charged, overhead included.
+  /// Bytes an entry of these parts is charged at most, before the allocator rounds up (what it
+  /// rounds up to is what counts).
   static std::size_t charge(std::size_t arguments, std::size_t reply);
 
  private:
-  std::atomic<std::uint64_t> erase_sequence_{0};
-  // shards ...
+  Shard& shard_of(NameHash name) const { return *shards_[(name >> 58) & shard_mask_]; }
+
+  /// Null, or what may answer now; `cause` says why not.
+  Entry* find_live(Shard& shard, const CacheKey& key, state::Nanos now, MissCause& cause) const;
+
+  /// The rest of a lookup without a hit.
+  Lookup join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now, const Waiter& waiter,
+                      MissCause cause) const;
+
+  /// A new entry when the fill may be stored at all, else null.
+  Entry* entry_for(const CacheKey& key, const Fill& fill) const;
+
+  void raise_erase_sequence() { erase_sequence_.fetch_add(1, std::memory_order_release); }
+
+  CacheLimits limits_;
+  LinkTable& links_;
+  std::uint64_t shard_mask_ = 0;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  // Written by every erase, read by no hit of a single key: on a cache line of its own.
+  alignas(64) std::atomic<std::uint64_t> erase_sequence_{0};
 };
+
+inline Entry* Cache::find_live(Shard& shard, const CacheKey& key, state::Nanos now,
+                               MissCause& cause) const {
+  Entry* entry = shard.find(key);
+  if (entry == nullptr) return nullptr;
+  const LinkId link = entry->link();
+  // A stored generation is never 0, so a closed link does not match either.
+  if (links_.generation(link) != entry->generation) {
+    cause = MissCause::kGeneration;
+    shard.discard(*entry, false);
+    return nullptr;
+  }
+  if (now >= entry->deadline()) {
+    cause = MissCause::kExpired;
+    shard.discard(*entry, true);
+    return nullptr;
+  }
+  if (kind_of(*entry) != EntryKind::kTooLarge) {
+    links_.mark_used(link);
+    if (now - links_.synced_at(link) > limits_.max_staleness) {
+      cause = MissCause::kLease;  // the entry stays: the next probe may renew the lease
+      return nullptr;
+    }
+  }
+  shard.touch(*entry);
+  return entry;
+}
+
+template <class OnHit>
+Lookup Cache::lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit) {
+  Shard& shard = shard_of(key.name);
+  const std::lock_guard lock(shard.mutex());
+  MissCause cause = MissCause::kAbsent;
+  if (Entry* entry = find_live(shard, key, now, cause); entry != nullptr) {
+    if (kind_of(*entry) == EntryKind::kTooLarge) return {.result = LookupResult::kTooLarge};
+    on_hit(static_cast<const Entry&>(*entry));
+    return {.result = LookupResult::kHit};
+  }
+  return join_or_lead(shard, key, now, waiter, cause);
+}
+
+template <class OnHit>
+bool Cache::peek(const CacheKey& key, state::Nanos now, OnHit&& on_hit) {
+  Shard& shard = shard_of(key.name);
+  const std::lock_guard lock(shard.mutex());
+  MissCause cause = MissCause::kAbsent;
+  Entry* entry = find_live(shard, key, now, cause);
+  if (entry == nullptr || kind_of(*entry) == EntryKind::kTooLarge) return false;
+  on_hit(static_cast<const Entry&>(*entry), entry->link(), entry->generation);
+  return true;
+}
 
 }  // namespace pillion::cache

@@ -16,10 +16,10 @@ NameHash hash_name(std::string_view redis_key);
 /// equal bytes mean equal arguments and nothing else does. The identity is the fill links' own ACL
 /// user; others bypass the cache.
 struct CacheKey {
-  NameHash name;            // hash_name(key)
-  std::uint64_t variant;    // hash_variant(...)
+  NameHash name;          // hash_name(key)
+  std::uint64_t variant;  // hash_variant(...)
   std::uint32_t database;
-  std::uint16_t command;    // command::Spec::id
+  std::uint16_t command;  // command::Spec::id
   std::string_view arguments;
 };
 

@@ -32,21 +32,22 @@ class LinkTable {
   /// I3: what this link ever stored is never served again.
   void close(LinkId link) { slots_[link].generation.store(0, std::memory_order_release); }
 
-  /// I8-A and null pushes, by any thread: all that was stored so far is never served again, the link
-  /// stays as it is. Nothing happens to a link that is not live.
+  /// I8-A and null pushes, by any thread: all that was stored so far is never served again, the
+  /// link stays as it is. Nothing happens to a link that is not live.
   void bump(LinkId link) {
     auto& slot = slots_[link].generation;
     Generation seen = slot.load(std::memory_order_acquire);
-    while (seen != 0 &&
-           !slot.compare_exchange_weak(seen, next_generation_.fetch_add(1, std::memory_order_relaxed),
-                                       std::memory_order_acq_rel)) {
+    while (seen != 0 && !slot.compare_exchange_weak(
+                            seen, next_generation_.fetch_add(1, std::memory_order_relaxed),
+                            std::memory_order_acq_rel)) {
     }
   }
 
   /// I4: every message for writes executed before `sent_at` was applied.
   void synced(LinkId link, state::Nanos sent_at) {
     auto& slot = slots_[link].synced_at;
-    if (slot.load(std::memory_order_relaxed) < sent_at) slot.store(sent_at, std::memory_order_release);
+    if (slot.load(std::memory_order_relaxed) < sent_at)
+      slot.store(sent_at, std::memory_order_release);
   }
 
   Generation generation(LinkId link) const {
@@ -61,7 +62,9 @@ class LinkTable {
     auto& used = slots_[link].used;
     if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
   }
-  bool take_used(LinkId link) { return slots_[link].used.exchange(false, std::memory_order_relaxed); }
+  bool take_used(LinkId link) {
+    return slots_[link].used.exchange(false, std::memory_order_relaxed);
+  }
 
  private:
   struct alignas(64) Slot {

@@ -1,0 +1,132 @@
+#include "proxy/data/cache/cache.hpp"
+
+#include <algorithm>
+
+namespace pillion::cache {
+namespace {
+
+constexpr std::size_t kMaxShards = 64;
+
+// As many as there may be, while a shard can still hold a few of the largest entries.
+std::size_t shard_count(const CacheLimits& limits) {
+  std::size_t count = kMaxShards;
+  while (count > 1 && limits.max_bytes / count / 4 < limits.max_entry_bytes) count /= 2;
+  return count;
+}
+
+}  // namespace
+
+Cache::Cache(const CacheLimits& limits, LinkTable& links) : limits_(limits), links_(links) {
+  const std::size_t count = shard_count(limits);
+  shard_mask_ = count - 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    shards_.push_back(
+        std::make_unique<Shard>(static_cast<std::uint32_t>(i), limits.max_bytes / count));
+  }
+}
+
+Cache::~Cache() = default;
+
+Lookup Cache::join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now,
+                           const Waiter& waiter, MissCause cause) const {
+  FlightTable& flights = shard.flights();
+  if (const FlightId joined = flights.join(key, now, limits_.max_staleness, waiter); joined != 0) {
+    return {.result = LookupResult::kJoined, .flight = joined, .cause = cause};
+  }
+  return {
+      .result = LookupResult::kFetch, .flight = flights.start(key, now, waiter), .cause = cause};
+}
+
+Entry* Cache::entry_for(const CacheKey& key, const Fill& fill) const {
+  if (!fill.store || fill.generation == 0 || fill.link >= LinkTable::kMaxLinks) return nullptr;
+  if (links_.generation(fill.link) != fill.generation) return nullptr;
+  const std::string_view reply =
+      fill.kind == EntryKind::kTooLarge ? std::string_view{} : fill.reply;
+  if (reply.size() > limits_.max_entry_bytes) return nullptr;
+  // What cannot fit is not worth the copy.
+  if (sizeof(Entry) + key.arguments.size() + reply.size() > limits_.max_bytes / shards_.size()) {
+    return nullptr;
+  }
+  return make_entry(key, fill.kind, reply, fill.deadline, fill.link, fill.generation);
+}
+
+bool Cache::complete(NameHash name, FlightId flight, const CacheKey& key, const Fill& fill,
+                     std::vector<Waiter>& waiters) {
+  waiters.clear();
+  Graveyard graveyard;
+  Entry* entry = entry_for(key, fill);  // copied before the lock is taken
+  Shard& shard = shard_of(name);
+  const std::lock_guard lock(shard.mutex());
+  const FlightTable::Ended ended = shard.flights().end(flight, key, waiters);
+  if (entry == nullptr) return false;
+  if (ended != FlightTable::Ended::kClean) {
+    graveyard.add(*entry);
+    return false;
+  }
+  return shard.insert(*entry, key, graveyard);
+}
+
+bool Cache::store(const CacheKey& key, const Fill& fill, std::uint64_t started) {
+  Graveyard graveyard;
+  Entry* entry = entry_for(key, fill);
+  if (entry == nullptr) return false;
+  Shard& shard = shard_of(key.name);
+  const std::lock_guard lock(shard.mutex());
+  if (shard.erase_count(key.name) != started) {
+    graveyard.add(*entry);
+    return false;
+  }
+  return shard.insert(*entry, key, graveyard);
+}
+
+bool Cache::erase(NameHash name, bool poison) {
+  bool found = false;
+  {
+    Graveyard graveyard;
+    Shard& shard = shard_of(name);
+    const std::lock_guard lock(shard.mutex());
+    found = shard.erase(name, graveyard);
+    if (poison) shard.flights().poison(name);
+  }
+  raise_erase_sequence();  // after the lock was held: see the top of cache.hpp
+  return found;
+}
+
+void Cache::poison_all() {
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard->mutex());
+    shard->flights().poison_all();
+    shard->count_erasure_of_all();
+  }
+  raise_erase_sequence();
+}
+
+void Cache::clear() {
+  for (const auto& shard : shards_) {
+    Graveyard graveyard;
+    const std::lock_guard lock(shard->mutex());
+    shard->clear(graveyard);
+  }
+}
+
+Stats Cache::stats() const {
+  Stats sum{};
+  sum.max_bytes = limits_.max_bytes;
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard->mutex());
+    sum.entries += shard->entries();
+    sum.bytes += shard->bytes();
+    sum.evictions += shard->evictions();
+    sum.expirations += shard->expirations();
+    sum.flights += shard->flights().size();
+  }
+  return sum;
+}
+
+std::size_t Cache::charge(std::size_t arguments, std::size_t reply) {
+  // The index has at most two buckets an entry for variants, and half as many for names.
+  constexpr std::size_t kIndexShare = 3 * sizeof(Entry*);
+  return sizeof(Entry) + arguments + reply + kIndexShare;
+}
+
+}  // namespace pillion::cache

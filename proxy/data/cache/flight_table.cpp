@@ -1,0 +1,91 @@
+#include "proxy/data/cache/flight_table.hpp"
+
+namespace pillion::cache {
+namespace {
+
+constexpr unsigned kShardShift = 58;
+constexpr unsigned kUsesShift = 32;
+constexpr std::uint32_t kMaxUses = (1U << (kShardShift - kUsesShift)) - 1;
+
+// What an ended flight may keep for the next one.
+constexpr std::size_t kKeptWaiters = 64;
+constexpr std::size_t kKeptArguments = 1024;
+
+}  // namespace
+
+bool Flight::is(const CacheKey& key) const {
+  return variant_tag == static_cast<std::uint32_t>(key.variant) && database == key.database &&
+         command == key.command && arguments == key.arguments;
+}
+
+FlightId FlightTable::join(const CacheKey& key, state::Nanos now, state::Nanos max_age,
+                           const Waiter& waiter) {
+  if (index_.size() == 0) return 0;
+  Flight* flight = index_.variants(static_cast<std::uint32_t>(key.variant));
+  while (flight != nullptr && !flight->is(key)) flight = flight->next_variant;
+  if (flight == nullptr || now - flight->started_at > max_age) return 0;
+  flight->waiters.push_back(waiter);
+  return flight->id;
+}
+
+FlightId FlightTable::start(const CacheKey& key, state::Nanos now, const Waiter& waiter) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.push_back(std::make_unique<Flight>());
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  Flight& flight = *slots_[slot];
+  flight.uses = flight.uses == kMaxUses ? 1 : flight.uses + 1;  // never 0, nor is the id
+  flight.id = (static_cast<FlightId>(shard_) << kShardShift) |
+              (static_cast<FlightId>(flight.uses) << kUsesShift) | slot;
+  flight.variant_tag = static_cast<std::uint32_t>(key.variant);
+  flight.name_tag = static_cast<std::uint32_t>(key.name);
+  flight.database = key.database;
+  flight.command = key.command;
+  flight.poisoned = false;
+  flight.started_at = now;
+  flight.arguments.assign(key.arguments);
+  flight.waiters.push_back(waiter);
+  index_.insert(flight);
+  return flight.id;
+}
+
+FlightTable::Ended FlightTable::end(FlightId id, const CacheKey& key,
+                                    std::vector<Waiter>& waiters) {
+  const auto slot = static_cast<std::uint32_t>(id);
+  if (id == 0 || slot >= slots_.size() || slots_[slot]->id != id) return Ended::kUnknown;
+  Flight& flight = *slots_[slot];
+  const bool clean = !flight.poisoned && flight.is(key);
+  if (!flight.poisoned) index_.remove(flight);
+  flight.id = 0;
+  waiters.clear();
+  waiters.swap(flight.waiters);
+  if (flight.waiters.capacity() > kKeptWaiters) flight.waiters = {};
+  if (flight.arguments.capacity() > kKeptArguments) flight.arguments = {};
+  free_.push_back(slot);
+  return clean ? Ended::kClean : Ended::kPoisoned;
+}
+
+void FlightTable::poison(NameHash name) {
+  if (index_.size() == 0) return;
+  const auto tag = static_cast<std::uint32_t>(name);
+  for (Flight* flight = index_.names(tag); flight != nullptr;) {
+    Flight* next = flight->next_of_name;
+    if (flight->name_tag == tag) poison(*flight);
+    flight = next;
+  }
+}
+
+void FlightTable::poison_all() {
+  for (const auto& flight : slots_) {
+    if (flight->id != 0 && !flight->poisoned) poison(*flight);
+  }
+}
+
+void FlightTable::poison(Flight& flight) {
+  index_.remove(flight);
+  flight.poisoned = true;
+}
+
+}  // namespace pillion::cache

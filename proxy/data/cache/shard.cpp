@@ -1,0 +1,92 @@
+#include "proxy/data/cache/shard.hpp"
+
+namespace pillion::cache {
+
+Shard::~Shard() {
+  Graveyard graveyard;
+  clear(graveyard);
+}
+
+bool Shard::insert(Entry& entry, const CacheKey& key, Graveyard& graveyard) {
+  if (Entry* replaced = find(key); replaced != nullptr) {
+    remove(*replaced);
+    graveyard.add(*replaced);
+  }
+  const std::size_t size = allocated_size(entry);
+  while (entry_bytes_ + size + index_.bytes_after_insert() > budget_) {
+    if (oldest_ == nullptr) {
+      graveyard.add(entry);
+      return false;
+    }
+    Entry& victim = *oldest_;
+    remove(victim);
+    graveyard.add(victim);
+    ++evictions_;
+  }
+  index_.insert(entry);
+  entry_bytes_ += size;
+  push_front(entry);
+  return true;
+}
+
+void Shard::discard(Entry& entry, bool expired) {
+  if (expired) ++expirations_;
+  remove(entry);
+  drop_reference(entry);
+}
+
+bool Shard::erase(NameHash name, Graveyard& graveyard) {
+  erasures_[stripe_of(name)].fetch_add(1, std::memory_order_release);
+  // The tag alone decides: erasing the entry of another name that has the same tag is harmless
+  // (I19).
+  const auto tag = static_cast<std::uint32_t>(name);
+  bool found = false;
+  for (Entry* entry = index_.names(tag); entry != nullptr;) {
+    Entry* next = entry->next_of_name;
+    if (entry->name_tag == tag) {
+      remove(*entry);
+      graveyard.add(*entry);
+      found = true;
+    }
+    entry = next;
+  }
+  return found;
+}
+
+void Shard::clear(Graveyard& graveyard) {
+  graveyard.adopt(newest_);
+  newest_ = oldest_ = nullptr;
+  entry_bytes_ = 0;
+  index_.clear();
+}
+
+void Shard::count_erasure_of_all() {
+  for (auto& stripe : erasures_) stripe.fetch_add(1, std::memory_order_release);
+}
+
+void Shard::remove(Entry& entry) {
+  index_.remove(entry);
+  entry_bytes_ -= allocated_size(entry);
+  unlink(entry);
+}
+
+void Shard::push_front(Entry& entry) {
+  entry.touched = ++moves_;
+  entry.newer = nullptr;
+  entry.older = newest_;
+  (newest_ != nullptr ? newest_->newer : oldest_) = &entry;
+  newest_ = &entry;
+}
+
+void Shard::unlink(Entry& entry) {
+  (entry.newer != nullptr ? entry.newer->older : newest_) = entry.older;
+  (entry.older != nullptr ? entry.older->newer : oldest_) = entry.newer;
+}
+
+void Shard::move_to_front(Entry& entry) {
+  if (&entry == newest_) return;
+  unlink(entry);
+  push_front(entry);
+}
+
+}  // namespace pillion::cache

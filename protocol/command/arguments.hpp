@@ -1,10 +1,8 @@
-// How Redis reads single arguments: option words and integers. Private to this room.
+// How Redis reads the words among the arguments. Private to this room; integers are read by
+// protocol/resp/number.hpp.
 #pragma once
 
-#include <charconv>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace pillion::command {
@@ -17,18 +15,6 @@ inline bool is_word(std::string_view argument, std::string_view word) {
     if ((c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c) != word[i]) return false;
   }
   return true;
-}
-
-/// An integer as Redis's string2ll reads it: no '+', blanks, leading zeros, "-0" or overflow.
-inline std::optional<std::int64_t> parse_integer(std::string_view argument) {
-  if (argument == "0") return 0;
-  const std::size_t sign = argument.starts_with('-') ? 1 : 0;
-  if (argument.size() == sign || argument[sign] < '1' || argument[sign] > '9') return std::nullopt;
-  std::int64_t value = 0;
-  const char* const end = argument.data() + argument.size();
-  const auto [stop, error] = std::from_chars(argument.data(), end, value);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return value;
 }
 
 }  // namespace pillion::command

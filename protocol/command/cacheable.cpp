@@ -10,6 +10,7 @@
 
 #include "protocol/command/arguments.hpp"
 #include "protocol/command/cache_list.hpp"
+#include "protocol/resp/number.hpp"
 
 namespace pillion::command {
 namespace {
@@ -21,7 +22,8 @@ constexpr std::array<CacheRule, kCacheList.size()> kRules = [] {
 }();
 
 bool is_integer(std::string_view argument) {
-  return parse_integer(argument).has_value();
+  std::int64_t value = 0;
+  return resp::parse_integer(argument, value);
 }
 
 /// Drops leading digits; true when there was one.
@@ -70,8 +72,8 @@ bool bit_offset_ok(const resp::Command& command) {
   // Strings end at proto-max-bulk-len, 512 MiB unless it was raised; beyond, the answer depends on
   // the server's configuration.
   constexpr std::int64_t kLastBit = (std::int64_t{1} << 32) - 1;
-  const auto offset = parse_integer(command.arg(2));
-  return offset && *offset >= 0 && *offset <= kLastBit;
+  std::int64_t offset = 0;
+  return resp::parse_integer(command.arg(2), offset) && offset >= 0 && offset <= kLastBit;
 }
 
 bool bit_count_ok(const resp::Command& command) {

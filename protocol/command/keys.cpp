@@ -5,6 +5,7 @@
 
 #include "protocol/command/arguments.hpp"
 #include "protocol/command/table.hpp"
+#include "protocol/resp/number.hpp"
 
 namespace pillion::command {
 namespace {
@@ -29,10 +30,12 @@ KeySet counted_keys(const Spec& spec, const resp::Command& command, Keys& keys) 
   const std::size_t numkeys_at = index(spec.first_key);
   if (numkeys_at >= command.argc()) return KeySet::kUnknown;
   if (spec.extra == 1) keys.push_back(command.arg(1));
-  const auto count = parse_integer(command.arg(numkeys_at));
+  std::int64_t count = 0;
   const auto available = static_cast<std::int64_t>(command.argc() - numkeys_at - 1);
-  if (!count || *count < 0 || *count > available) return KeySet::kUnknown;
-  for (std::size_t i = 1; i <= static_cast<std::size_t>(*count); ++i) {
+  if (!resp::parse_integer(command.arg(numkeys_at), count) || count < 0 || count > available) {
+    return KeySet::kUnknown;
+  }
+  for (std::size_t i = 1; i <= static_cast<std::size_t>(count); ++i) {
     keys.push_back(command.arg(numkeys_at + i));
   }
   // A script may touch keys it did not declare.

@@ -56,7 +56,8 @@ KeySet sort_keys(const Spec& spec, const resp::Command& command, Keys& keys) {
       keys.push_back(command.arg(++i));
     } else if ((is_word(option, "BY") || is_word(option, "GET")) && left >= 1) {
       // Without a '*' the pattern names no key: "BY nosort", "GET #".
-      reads_others = reads_others || command.arg(++i).find('*') != std::string_view::npos;
+      ++i;
+      reads_others = reads_others || command.arg(i).find('*') != std::string_view::npos;
     } else {
       return KeySet::kUnknown;
     }

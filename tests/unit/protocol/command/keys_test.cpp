@@ -131,6 +131,7 @@ TEST(Keys, SortReadsItsOptionsInOrder) {
            {"SORT l LIMIT STORE d STORE e", kExact, "l e"},
            {"SORT l STORE d STORE e", kExact, "l d e"},
            {"SORT l BY w_* STORE d", kUnknown, "l d"},
+           {"SORT l BY w_* GET x_* GET STORE STORE d", kUnknown, "l d"},
            {"SORT_RO l GET w_*->f", kUnknown, "l"},
            {"SORT l STORE", kUnknown, "l"},
            {"SORT l BY", kUnknown, "l"},

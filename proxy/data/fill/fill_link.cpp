@@ -1,0 +1,152 @@
+#include "proxy/data/fill/fill_link.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/error.hpp>
+#include <cerrno>
+#include <random>
+#include <utility>
+
+#include "proxy/net/endpoints.hpp"
+
+namespace pillion::data::fill {
+namespace {
+
+constexpr std::size_t kBuffer = 64 * 1024;
+constexpr int kReadsPerTurn = 16;
+
+std::uint64_t random_bits() {
+  thread_local std::mt19937_64 engine{std::random_device{}()};
+  return engine();
+}
+
+}  // namespace
+
+FillLink::FillLink(boost::asio::io_context& io, net::TurnEnd& turn_end, const Topology& topology,
+                   std::unique_ptr<FillLinkFsm> fsm)
+    : turn_end_(turn_end),
+      topology_(topology),
+      fsm_(std::move(fsm)),
+      socket_(io),
+      buffer_(kBuffer) {}
+
+void FillLink::start(state::Nanos now) { perform(fsm_->start(now)); }
+
+void FillLink::close() {
+  closed_ = true;
+  fail("shutting down");
+}
+
+void FillLink::on_tick(state::Nanos now) {
+  if (!closed_) perform(fsm_->on_tick(now, random_bits()));
+}
+
+void FillLink::perform(FillLinkFsm::Action action) {
+  switch (action) {
+    case FillLinkFsm::Action::kNone: return;
+    case FillLinkFsm::Action::kConnect: connect(); return;
+    case FillLinkFsm::Action::kWrite: want_flush(); return;
+    case FillLinkFsm::Action::kClose: {
+      ++life_;
+      waiting_writable_ = false;
+      net::ErrorCode ignored;
+      socket_.close(ignored);
+      return;
+    }
+  }
+}
+
+void FillLink::connect() {
+  const auto snapshot = topology_.load();
+  auto addresses = std::make_shared<std::vector<net::SocketEndpoint>>(net::socket_endpoints(snapshot->primary));
+  if (addresses->empty()) {
+    fail(snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
+    return;
+  }
+  ++life_;
+  try_next_address(std::move(addresses), 0);
+}
+
+void FillLink::try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses, std::size_t index) {
+  net::ErrorCode ec;
+  socket_.close(ec);
+  const net::SocketEndpoint endpoint = (*addresses)[index];
+  socket_.open(endpoint.protocol(), ec);
+  if (ec) {
+    fail(ec.message());
+    return;
+  }
+  socket_.async_connect(endpoint, [self = shared_from_this(), life = life_, addresses = std::move(addresses),
+                                   index](const net::ErrorCode& result) mutable {
+    if (life != self->life_ || self->fsm_->status() != FillLinkFsm::Status::kConnecting) return;
+    if (result) {
+      if (index + 1 < addresses->size()) {
+        self->try_next_address(std::move(addresses), index + 1);
+      } else {
+        self->fail(result.message());
+      }
+      return;
+    }
+    net::ErrorCode ignored;
+    self->socket_.non_blocking(true, ignored);
+    net::tune(self->socket_);
+    self->perform(self->fsm_->on_connected(state::now()));
+    self->read();
+  });
+}
+
+void FillLink::read() {
+  socket_.async_wait(net::Socket::wait_read, [self = shared_from_this(), life = life_](const net::ErrorCode& ec) {
+    if (life != self->life_ || ec) return;
+    self->drain();
+    if (life == self->life_) self->read();
+  });
+}
+
+void FillLink::drain() {
+  if (!socket_.is_open()) return;
+  const std::uint64_t life = life_;
+  // Bounded, so that a flood of invalidations cannot keep the worker from its clients.
+  for (int turn = 0; turn < kReadsPerTurn && life == life_; ++turn) {
+    const ssize_t n = ::recv(socket_.native_handle(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+    if (n > 0) {
+      perform(fsm_->on_bytes({buffer_.data(), static_cast<std::size_t>(n)}, state::now(), random_bits()));
+      if (static_cast<std::size_t>(n) < buffer_.size()) return;
+    } else if (n == 0) {
+      fail("connection closed by the upstream");
+    } else if (errno != EINTR) {
+      if (errno != EAGAIN && errno != EWOULDBLOCK) fail(net::ErrorCode(errno, boost::system::system_category()).message());
+      return;
+    }
+  }
+}
+
+void FillLink::flush() {
+  flush_wanted_ = false;
+  if (waiting_writable_ || !socket_.is_open()) return;
+  while (!fsm_->unwritten().empty()) {
+    const std::string_view bytes = fsm_->unwritten();
+    const ssize_t n = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n >= 0) {
+      fsm_->written(static_cast<std::size_t>(n));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return;  // the reader reports the end
+    waiting_writable_ = true;
+    socket_.async_wait(net::Socket::wait_write,
+                       [self = shared_from_this(), life = life_](const net::ErrorCode& ec) {
+                         if (life != self->life_) return;
+                         self->waiting_writable_ = false;
+                         if (!ec) self->flush();
+                       });
+    return;
+  }
+}
+
+void FillLink::fail(const std::string& reason) {
+  const auto self = shared_from_this();
+  perform(fsm_->on_failed(reason, state::now(), random_bits()));
+}
+
+}  // namespace pillion::data::fill

@@ -1,0 +1,446 @@
+#include "proxy/data/fill/fill_link_fsm.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/resp/downgrade.hpp"
+#include "protocol/resp/push_parser.hpp"
+#include "protocol/resp/reply_cursor.hpp"
+#include "protocol/resp/writer.hpp"
+#include "proxy/data/fill/server_check.hpp"
+
+namespace pillion::data::fill {
+namespace {
+
+// A push or a handshake reply that exceeds this is not from a Redis we know.
+constexpr std::size_t kMaxControlFrame = 4UL << 20;
+constexpr std::uint32_t kProbesPerLease = 4;
+
+std::string_view error_text(std::string_view frame) { return frame.substr(1, frame.size() - 3); }
+
+}  // namespace
+
+FillLinkFsm::FillLinkFsm(FillLinkOptions options, cache::Cache& cache, cache::LinkTable& links,
+                         Invalidator& invalidator, FillSink& sink, state::Counters& counters)
+    : options_(std::move(options)),
+      cache_(cache),
+      links_(links),
+      invalidator_(invalidator),
+      sink_(sink),
+      counters_(counters) {}
+
+FillLinkFsm::Action FillLinkFsm::start(state::Nanos now) {
+  status_ = Status::kConnecting;
+  deadline_ = now + options_.connect_timeout;
+  return Action::kConnect;
+}
+
+FillLinkFsm::Action FillLinkFsm::on_connected(state::Nanos now) {
+  status_ = Status::kHandshake;
+  refused_ = false;
+  const upstream::Identity& identity = options_.identity;
+  stage(Kind::kHello, now);
+  if (identity.password.empty()) {
+    resp::append_request(out_, {"HELLO", "3"});
+  } else {
+    resp::append_request(out_, {"HELLO", "3", "AUTH", identity.acl_user(), identity.password});
+  }
+  stage(Kind::kCommandInfo, now);
+  resp::append_array_header(out_, 2 + options_.commands.size());
+  resp::append_bulk(out_, "COMMAND");
+  resp::append_bulk(out_, "INFO");
+  for (const std::string_view name : options_.commands) resp::append_bulk(out_, name);
+  // Default mode, without NOLOOP: with it the server would forget keys at our own writes (COHERENCE
+  // evidence 2.1).
+  stage(Kind::kTracking, now);
+  resp::append_request(out_, {"CLIENT", "TRACKING", "ON"});
+  stage(Kind::kRole, now);
+  resp::append_request(out_, {"ROLE"});
+  probing_ = true;
+  return Action::kWrite;
+}
+
+FillLinkFsm::Operation& FillLinkFsm::stage(Kind kind, state::Nanos now) {
+  Operation operation;
+  operation.kind = kind;
+  operation.sent_at = now;
+  return operations_.push_back(std::move(operation));
+}
+
+void FillLinkFsm::written(std::size_t n) {
+  written_ += n;
+  if (written_ < out_.size()) return;
+  written_ = 0;
+  out_.clear();
+}
+
+void FillLinkFsm::send(Fetch fetch, state::Nanos now) {
+  if (fetch.database != database_) {
+    stage(Kind::kSelect, now);
+    resp::append_request(out_, {"SELECT", std::to_string(fetch.database)});
+    database_ = fetch.database;
+  }
+  if (fetch.multi) {
+    for (FetchKey& key : fetch.keys) key.erase_count = cache_.erase_count(key.name);
+  }
+  Operation& operation = stage(Kind::kFetch, now);
+  operation.generation = links_.generation(options_.link);
+  operation.fetch = std::make_unique<Fetch>(std::move(fetch));
+  out_ += operation.fetch->request;
+  for (std::size_t i = 0; i < operation.fetch->keys.size(); ++i) {
+    resp::append_request(out_, {"PTTL", operation.fetch->key(i)});
+  }
+}
+
+void FillLinkFsm::send_fence(FenceId fence, state::Nanos now) {
+  if (status_ != Status::kLive) {
+    sink_.on_fence(fence);
+    return;
+  }
+  stage(Kind::kFence, now).fence = fence;
+  resp::append_request(out_, {"PING"});
+}
+
+FillLinkFsm::Action FillLinkFsm::on_bytes(std::string_view bytes, state::Nanos now, std::uint64_t random) {
+  last_bytes_at_ = now;
+  while (!bytes.empty()) {
+    std::size_t used = 0;
+    const auto scanned = scanner_.feed(bytes, used);
+    const std::string_view piece = bytes.substr(0, used);
+    bytes.remove_prefix(used);
+    if (scanned == resp::FrameScanner::Status::kError) return on_failed("malformed reply", now, random);
+
+    if (scanned == resp::FrameScanner::Status::kMore) {
+      if (dropping_) break;
+      const bool control = scanner_.type() == '>' || operations_.empty() || operations_.front().kind != Kind::kFetch;
+      const std::size_t limit = control ? kMaxControlFrame : options_.max_entry_bytes;
+      if (scanner_.announced_bytes() <= limit) {
+        partial_.append(piece);
+        break;
+      }
+      if (control) return on_failed("reply to a control command is too large", now, random);
+      std::string().swap(partial_);
+      dropping_ = true;
+      give_up_too_large(operations_.front(), now);
+      break;
+    }
+
+    bool trusted = true;
+    if (dropping_) {
+      dropping_ = false;
+      ++operations_.front().parts_read;
+    } else if (partial_.empty()) {
+      trusted = on_frame(piece, now);
+    } else {
+      partial_.append(piece);
+      const std::string frame = std::exchange(partial_, {});
+      trusted = on_frame(frame, now);
+    }
+    if (!trusted) return on_failed(std::string(reason_), now, random);
+  }
+  return unwritten().empty() ? Action::kNone : Action::kWrite;
+}
+
+bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
+  if (frame.front() == '>') return on_push(frame);
+  if (operations_.empty()) return distrust("a reply that nobody asked for");
+  Operation& operation = operations_.front();
+  switch (operation.kind) {
+    case Kind::kHello:
+    case Kind::kCommandInfo:
+    case Kind::kTracking:
+      if (!on_handshake_reply(operation, frame, now)) return false;
+      break;
+    case Kind::kRole:
+      // I4-M: only a primary proves freshness by answering.
+      if (role_of(frame) != "master") {
+        refused_ = true;
+        return distrust("the upstream is not a primary: " + std::string(role_of(frame)));
+      }
+      probing_ = false;
+      if (status_ == Status::kHandshake) {
+        status_ = Status::kLive;
+        attempt_ = 0;
+        reason_.clear();
+        probed_at_ = now;
+        links_.open(options_.link, operation.sent_at);
+      }
+      break;
+    case Kind::kSelect:
+      if (frame.front() == '-') return distrust("SELECT refused: " + std::string(error_text(frame)));
+      break;
+    case Kind::kFence: {
+      // The sink may send at once: the operation leaves the queue first.
+      const FenceId fence = operation.fence;
+      const bool overdue = operation.overdue;
+      links_.synced(options_.link, operation.sent_at);
+      operations_.pop_front();
+      if (!overdue) sink_.on_fence(fence);
+      return true;
+    }
+    case Kind::kFetch:
+      on_fetch_part(operation, frame, now);
+      if (operation.parts_read <= operation.fetch->keys.size()) return true;
+      links_.synced(options_.link, operation.sent_at);
+      finish(operation, now);
+      operations_.pop_front();
+      return true;
+  }
+  if (status_ == Status::kLive) links_.synced(options_.link, operation.sent_at);
+  operations_.pop_front();
+  return true;
+}
+
+bool FillLinkFsm::on_handshake_reply(Operation& operation, std::string_view frame, state::Nanos) {
+  if (operation.kind == Kind::kCommandInfo) {
+    allowed_ = allowed_commands(frame, options_.commands);
+    if (allowed_ == 0) {
+      refused_ = true;
+      return distrust("COMMAND INFO refused or malformed: no command is known to be safe");
+    }
+    return true;
+  }
+  if (frame.front() != '-') return true;
+  refused_ = true;
+  const std::string what = operation.kind == Kind::kHello ? "HELLO 3" : "CLIENT TRACKING";
+  return distrust(what + " refused: " + std::string(error_text(frame)));
+}
+
+bool FillLinkFsm::on_push(std::string_view frame) {
+  resp::Push push(frame);
+  switch (push.kind()) {
+    case resp::Push::Kind::kInvalidateAll:
+      counters_.flushes_null_push.add();
+      links_.bump(options_.link);
+      if (!operations_.empty()) operations_.front().dirty = true;
+      return true;
+    case resp::Push::Kind::kInvalidate: {
+      std::string_view key;
+      while (push.next_key(key)) {
+        invalidator_.on_push(key, counters_);
+        if (operations_.empty()) continue;
+        Operation& front = operations_.front();
+        if (front.kind != Kind::kFetch || front.parts_read == 0) continue;
+        for (std::size_t i = 0; i < front.fetch->keys.size(); ++i) {
+          if (front.fetch->key(i) == key) front.dirty = true;
+        }
+      }
+      return true;
+    }
+    case resp::Push::Kind::kOther: return true;
+    case resp::Push::Kind::kRedirBroken: return distrust("tracking-redir-broken");
+    case resp::Push::Kind::kMalformed: break;
+  }
+  return distrust("malformed push");
+}
+
+void FillLinkFsm::on_fetch_part(Operation& operation, std::string_view frame, state::Nanos now) {
+  if (operation.parts_read++ == 0) {
+    if (frame.size() > options_.max_entry_bytes) {
+      give_up_too_large(operation, now);
+    } else {
+      operation.value = std::make_shared<std::string>(frame);
+    }
+    return;
+  }
+  resp::ReplyCursor cursor(frame);
+  resp::Node node{};
+  // An error instead of a TTL (an ACL that allows GET but not PTTL): 0 is never stored.
+  const bool integer = cursor.next(node) && node.type == ':';
+  operation.pttls.push_back(integer ? node.integer : 0);
+}
+
+void FillLinkFsm::finish(Operation& operation, state::Nanos now) {
+  if (operation.resolved) return;
+  operation.resolved = true;
+  if (operation.fetch->multi) {
+    finish_multi(operation, now);
+  } else {
+    finish_single(operation, now);
+  }
+}
+
+void FillLinkFsm::finish_single(Operation& operation, state::Nanos now) {
+  const Fetch& fetch = *operation.fetch;
+  const std::string& frame = *operation.value;
+  const bool error = frame.front() == '-' || frame.front() == '!' || frame.front() == '|';
+  const bool plain = resp::same_in_resp2(frame, resp::Shape::kAsIs);
+  cache::Fill fill;
+  if (!error && !operation.dirty && operation.generation == links_.generation(options_.link)) {
+    const auto deadline = fill_deadline(operation.pttls[0], resp::is_missing_reply(frame), operation.sent_at, now,
+                                        fetch.keys[0].ages);
+    if (deadline && *deadline > now) {
+      fill.store = true;
+      fill.kind = plain ? cache::EntryKind::kPlain : cache::EntryKind::kReply;
+      fill.reply = frame;
+      fill.deadline = *deadline;
+      fill.link = options_.link;
+      fill.generation = operation.generation;
+    }
+  }
+  waiters_.clear();
+  const bool stored =
+      cache_.complete(fetch.keys[0].name, fetch.flight, fetch.cache_key(0), fill, waiters_);
+  (stored ? counters_.fills_stored : counters_.fills_discarded).add();
+  FetchResult result;
+  result.outcome = FetchOutcome::kReply;
+  result.frame = std::move(operation.value);
+  result.plain = plain;
+  result.sent_at = operation.sent_at;
+  sink_.on_fetched(waiters_, result);
+}
+
+void FillLinkFsm::finish_multi(Operation& operation, state::Nanos now) {
+  const Fetch& fetch = *operation.fetch;
+  const std::string& frame = *operation.value;
+  resp::ReplyCursor cursor(frame);
+  resp::Node node{};
+  const bool storable = !operation.dirty && operation.generation == links_.generation(options_.link) &&
+                        cursor.next(node) && node.type == '*' &&
+                        node.integer == static_cast<std::int64_t>(fetch.keys.size());
+  std::string member;
+  for (std::size_t i = 0; storable && i < fetch.keys.size() && cursor.next(node); ++i) {
+    // MGET says nil for a key of another type, where GET says WRONGTYPE: only a missing key's nil is GET's.
+    if (node.null && operation.pttls[i] != kMissing) continue;
+    if (!node.null && node.type != '$') break;
+    const auto deadline =
+        fill_deadline(operation.pttls[i], node.null, operation.sent_at, now, fetch.keys[i].ages);
+    if (!deadline || *deadline <= now) continue;
+    member.clear();
+    if (node.null) {
+      resp::append_null(member, 3);
+    } else {
+      resp::append_bulk(member, node.text);
+    }
+    cache::Fill fill;
+    fill.store = true;
+    fill.kind = node.null ? cache::EntryKind::kReply : cache::EntryKind::kPlain;
+    fill.reply = member;
+    fill.deadline = *deadline;
+    fill.link = options_.link;
+    fill.generation = operation.generation;
+    const bool stored = cache_.store(fetch.cache_key(i), fill, fetch.keys[i].erase_count);
+    (stored ? counters_.fills_stored : counters_.fills_discarded).add();
+  }
+  FetchResult result;
+  result.outcome = FetchOutcome::kReply;
+  result.plain = resp::same_in_resp2(frame, resp::Shape::kAsIs);
+  result.frame = std::move(operation.value);
+  result.sent_at = operation.sent_at;
+  sink_.on_fetched({&fetch.waiter, 1}, result);
+}
+
+void FillLinkFsm::give_up_too_large(Operation& operation, state::Nanos now) {
+  const Fetch& fetch = *operation.fetch;
+  operation.resolved = true;
+  FetchResult result;
+  result.outcome = FetchOutcome::kTooLarge;
+  result.request = std::make_shared<const std::string>(fetch.request);
+  result.sent_at = operation.sent_at;
+  if (fetch.multi) {
+    sink_.on_fetched({&fetch.waiter, 1}, result);
+    return;
+  }
+  // The marker answers nobody; it only says where to ask. Being wrong about it costs nothing but time.
+  cache::Fill marker;
+  marker.store = operation.generation == links_.generation(options_.link);
+  marker.kind = cache::EntryKind::kTooLarge;
+  marker.deadline = now + fetch.keys[0].ages.value;
+  marker.link = options_.link;
+  marker.generation = operation.generation;
+  waiters_.clear();
+  cache_.complete(fetch.keys[0].name, fetch.flight, fetch.cache_key(0), marker, waiters_);
+  counters_.fills_discarded.add();
+  sink_.on_fetched(waiters_, result);
+}
+
+void FillLinkFsm::resolve_lost(Operation& operation) {
+  if (operation.resolved) return;
+  operation.resolved = true;
+  const Fetch& fetch = *operation.fetch;
+  FetchResult result;
+  result.outcome = FetchOutcome::kLost;
+  result.request = std::make_shared<const std::string>(fetch.request);
+  counters_.fills_discarded.add();
+  if (fetch.multi) {
+    sink_.on_fetched({&fetch.waiter, 1}, result);
+    return;
+  }
+  waiters_.clear();
+  cache_.complete(fetch.keys[0].name, fetch.flight, fetch.cache_key(0), cache::Fill{}, waiters_);
+  sink_.on_fetched(waiters_, result);
+}
+
+void FillLinkFsm::lose(state::Nanos) {
+  // I3: distrust first, then tell those who wait.
+  links_.close(options_.link);
+  if (status_ == Status::kLive) counters_.flushes_link_lost.add();
+  RingQueue<Operation> lost = std::exchange(operations_, {});
+  out_.clear();
+  written_ = 0;
+  partial_.clear();
+  scanner_ = {};
+  dropping_ = false;
+  database_ = 0;
+  probing_ = false;
+  status_ = Status::kDown;
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    Operation& operation = lost[i];
+    if (operation.kind == Kind::kFetch) resolve_lost(operation);
+    if (operation.kind == Kind::kFence && !operation.overdue) sink_.on_fence(operation.fence);
+  }
+}
+
+FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos now, std::uint64_t random) {
+  if (status_ == Status::kBackoff || status_ == Status::kRefused) return Action::kNone;
+  const bool was_live = status_ == Status::kLive;
+  reason_ = reason;
+  lose(now);
+  if (refused_) {
+    status_ = Status::kRefused;
+    deadline_ = now + options_.refused_retry;
+  } else {
+    status_ = Status::kBackoff;
+    deadline_ = was_live ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
+  }
+  return Action::kClose;
+}
+
+FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random) {
+  switch (status_) {
+    case Status::kDown: return Action::kNone;
+    case Status::kConnecting:
+    case Status::kHandshake:
+      return now < deadline_ ? Action::kNone : on_failed("connect timed out", now, random);
+    case Status::kBackoff:
+    case Status::kRefused: return now < deadline_ ? Action::kNone : start(now);
+    case Status::kLive: break;
+  }
+  if (!operations_.empty()) {
+    const bool arriving = dropping_ || !partial_.empty();
+    const state::Nanos sent_at = operations_.front().sent_at;
+    const state::Nanos since = arriving ? std::max(sent_at, last_bytes_at_) : sent_at;
+    if (now - since > options_.reply_timeout) return on_failed("no reply to a probe or a fetch", now, random);
+    for (std::size_t i = 0; i < operations_.size(); ++i) {
+      Operation& operation = operations_[i];
+      if (operation.kind != Kind::kFence || operation.overdue) continue;
+      if (now - operation.sent_at <= options_.max_staleness) break;
+      // I8-F: what the fence would have proved is given up instead.
+      operation.overdue = true;
+      counters_.fence_timeouts.add();
+      links_.bump(options_.link);
+      sink_.on_fence(operation.fence);
+    }
+  }
+  if (!probing_ && now - probed_at_ >= options_.max_staleness / kProbesPerLease && links_.take_used(options_.link)) {
+    probing_ = true;
+    probed_at_ = now;
+    counters_.probes.add();
+    stage(Kind::kRole, now);
+    resp::append_request(out_, {"ROLE"});
+    return Action::kWrite;
+  }
+  return unwritten().empty() ? Action::kNone : Action::kWrite;
+}
+
+}  // namespace pillion::data::fill

@@ -1,0 +1,153 @@
+// One fill link: the only source of cache entries (COHERENCE I1-I7). Sans-I/O.
+//
+//   kDown --start--> kConnecting --connected--> kHandshake --all accepted--> kLive
+//     ^                   |                          |                         |
+//     |                   +----------- failed -------+------ lost, distrust ---+
+//     +--deadline-- kBackoff (or kRefused: the upstream will not do tracking; asked again rarely)
+//
+// On the wire in kHandshake: HELLO 3 [AUTH], COMMAND INFO of the allow-list, CLIENT TRACKING ON, ROLE;
+// in kLive: fetches (command + PTTL back to back), SELECT where the database changes, ROLE probes,
+// PING fences. Replies are matched to operations_ in order. Pushes are applied where they stand in the
+// stream, between replies; a waiter is resumed only after its answer was stored or discarded (I2).
+//
+// Trust: becoming live opens a generation in the LinkTable; everything that ends kLive closes it first
+// (I3). synced_at moves to the send time of each command whose reply was applied (I4).
+//
+// A reply larger than max_entry_bytes is not gathered: its flight is resolved as kTooLarge at once and
+// the rest of it is read and dropped; while that lasts the link takes no fetches.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/resp/frame_scanner.hpp"
+#include "proxy/data/cache/cache.hpp"
+#include "proxy/data/fill/fetch.hpp"
+#include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/ring_queue.hpp"
+#include "proxy/data/upstream/identity.hpp"
+#include "proxy/net/backoff.hpp"
+#include "proxy/state/counters.hpp"
+
+namespace pillion::data::fill {
+
+using FenceId = std::uint64_t;
+
+/// What a link tells the rest of its worker.
+class FillSink {
+ public:
+  virtual ~FillSink() = default;
+  /// Every waiter of one fetch, after the cache was told (I2). `waiters` may be of other workers.
+  virtual void on_fetched(std::span<const cache::Waiter> waiters, const FetchResult& result) = 0;
+  /// Everything that executed before the fence was asked for has been applied, or the link's
+  /// generation ended.
+  virtual void on_fence(FenceId fence) = 0;
+};
+
+struct FillLinkOptions {
+  cache::LinkId link = 0;
+  upstream::Identity identity;
+  std::size_t max_entry_bytes = 1UL << 20;
+  state::Nanos max_staleness = state::kSecond;      // a quarter of it is the probe period
+  state::Nanos connect_timeout = state::kSecond;
+  state::Nanos reply_timeout = 5 * state::kSecond;  // no answer for so long: the link is lost
+  std::span<const std::string_view> commands;       // the allow-list, vetoed by the server
+  net::BackoffPolicy backoff;
+  state::Nanos refused_retry = 5 * state::kSecond;
+};
+
+class FillLinkFsm {
+ public:
+  enum class Status : std::uint8_t { kDown, kConnecting, kHandshake, kLive, kBackoff, kRefused };
+  enum class Action : std::uint8_t { kNone, kConnect, kWrite, kClose };
+
+  FillLinkFsm(FillLinkOptions options, cache::Cache& cache, cache::LinkTable& links, Invalidator& invalidator,
+              FillSink& sink, state::Counters& counters);
+
+  Action start(state::Nanos now);
+  Action on_connected(state::Nanos now);
+  Action on_bytes(std::string_view bytes, state::Nanos now, std::uint64_t random);
+  Action on_failed(std::string_view reason, state::Nanos now, std::uint64_t random);
+  Action on_tick(state::Nanos now, std::uint64_t random);
+
+  /// Fetches may be sent: live, and not busy dropping a reply that was too large.
+  bool accepts_fetches() const { return status_ == Status::kLive && !dropping_; }
+  /// Precondition: accepts_fetches(). The fetch's flight is resolved on every path from here.
+  void send(Fetch fetch, state::Nanos now);
+  /// Acknowledged through FillSink::on_fence; at once when there is nothing to wait for.
+  void send_fence(FenceId fence, state::Nanos now);
+
+  /// Bit i: commands[i] may be cached from this server.
+  std::uint64_t allowed() const { return allowed_; }
+
+  Status status() const { return status_; }
+  const std::string& reason() const { return reason_; }
+  std::string_view unwritten() const { return std::string_view(out_).substr(written_); }
+  void written(std::size_t n);
+
+ private:
+  enum class Kind : std::uint8_t { kHello, kCommandInfo, kTracking, kRole, kSelect, kFetch, kFence };
+
+  struct Operation {
+    Kind kind = Kind::kRole;
+    state::Nanos sent_at = 0;
+    FenceId fence = 0;
+    bool overdue = false;  // a fence that was given up; its reply is still to come
+    // kFetch:
+    std::unique_ptr<Fetch> fetch;
+    cache::Generation generation = 0;
+    std::uint32_t parts_read = 0;   // 0: nothing, 1: the value, 1 + n: n of the PTTLs
+    bool dirty = false;             // I6: invalidated while half read
+    bool resolved = false;          // its waiters have been told already
+    std::shared_ptr<std::string> value;
+    std::vector<std::int64_t> pttls;
+  };
+
+  Operation& stage(Kind kind, state::Nanos now);
+  bool on_frame(std::string_view frame, state::Nanos now);  // false: distrust, reason_ says why
+  bool on_handshake_reply(Operation& operation, std::string_view frame, state::Nanos now);
+  bool on_push(std::string_view frame);
+  void on_fetch_part(Operation& operation, std::string_view frame, state::Nanos now);
+  void finish(Operation& operation, state::Nanos now);
+  void finish_single(Operation& operation, state::Nanos now);
+  void finish_multi(Operation& operation, state::Nanos now);
+  void give_up_too_large(Operation& operation, state::Nanos now);
+  void resolve_lost(Operation& operation);
+  void lose(state::Nanos now);
+  bool distrust(std::string_view reason) {
+    reason_ = reason;
+    return false;
+  }
+
+  FillLinkOptions options_;
+  cache::Cache& cache_;
+  cache::LinkTable& links_;
+  Invalidator& invalidator_;
+  FillSink& sink_;
+  state::Counters& counters_;
+
+  Status status_ = Status::kDown;
+  std::string reason_ = "not connected yet";
+  std::uint32_t attempt_ = 0;
+  state::Nanos deadline_ = 0;
+  std::uint64_t allowed_ = 0;
+  bool refused_ = false;
+
+  std::string out_;
+  std::size_t written_ = 0;
+  RingQueue<Operation> operations_;
+  resp::FrameScanner scanner_;
+  std::string partial_;
+  bool dropping_ = false;  // the frame under way is being dropped
+  std::uint32_t database_ = 0;
+  bool probing_ = false;
+  state::Nanos probed_at_ = 0;
+  state::Nanos last_bytes_at_ = 0;
+  std::vector<cache::Waiter> waiters_;  // scratch
+};
+
+}  // namespace pillion::data::fill

@@ -1,0 +1,74 @@
+// How replies travel back: the one interface between the upstream side and the sessions.
+//
+// A Requester is a name, not a pointer: a session that is gone leaves a name nobody answers to, and
+// the late reply is dropped in order (RELIABILITY INV-1). All calls happen on the worker's thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pillion::data {
+
+/// A reply slot of one session of this worker.
+struct Requester {
+  std::uint32_t session = 0;     // index in the worker's registry
+  std::uint32_t generation = 0;  // of that index: tells a new session from the one that was there
+  std::uint64_t slot = 0;        // sequence number of the session's reply slot
+
+  friend bool operator==(const Requester&, const Requester&) = default;
+};
+
+/// What a command may have done when its reply is lost.
+enum class CommandClass : std::uint8_t {
+  kRead,   // may be sent again elsewhere
+  kWrite,  // is never sent twice (INV-17)
+};
+
+enum class FailureKind : std::uint8_t { kConnect, kRefused, kTimeout, kClosed, kProtocol, kLimit };
+
+struct Failure {
+  FailureKind kind;
+  std::string_view detail;  // "Connection refused"; kRefused: the upstream's own error line without CRLF
+};
+
+/// Commands of one requester that will never be answered by this connection.
+struct LostRun {
+  Requester to;
+  CommandClass command_class;
+  std::uint32_t unanswered;      // how many of the run's commands have no reply
+  std::uint32_t answered;        // how many of its first commands were answered
+  bool sent;                     // some of its bytes were handed to the socket
+  bool reply_begun;              // part of the next reply was already passed on
+  std::string_view requests;     // canonical bytes of the whole run, answered ones included
+};
+
+enum class Flow : std::uint8_t { kGoOn, kPause };
+
+class ReplySink {
+ public:
+  virtual ~ReplySink() = default;
+
+  /// `frames` complete replies, in order, for the requester's next commands.
+  virtual void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) = 0;
+
+  /// A piece of one reply that is too large to be gathered; `last` ends it. kPause asks the
+  /// connection to stop reading until it is told to resume.
+  virtual Flow on_fragment(const Requester& to, std::string_view bytes, bool last) = 0;
+
+  /// Bytes of a relayed connection (SUBSCRIBE, MONITOR ...), as they come.
+  virtual Flow on_relay(const Requester& to, std::string_view bytes) = 0;
+
+  virtual void on_lost(const LostRun& run, const Failure& failure) = 0;
+
+  /// The relayed connection ended.
+  virtual void on_relay_lost(const Requester& to) = 0;
+
+  /// The replies of one read were all delivered: write them out now.
+  virtual void on_batch_end() = 0;
+
+  /// A connection that was congested takes requests again.
+  virtual void on_uncongested() = 0;
+};
+
+}  // namespace pillion::data

@@ -1,0 +1,63 @@
+// A FIFO in one block of memory that grows by doubling and never shrinks below what it used:
+// pushing and popping in the steady state costs no allocation (std::deque allocates as it moves on).
+#pragma once
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace pillion::data {
+
+template <class T>
+class RingQueue {
+ public:
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+
+  T& front() { return items_[head_]; }
+  const T& front() const { return items_[head_]; }
+  T& back() { return (*this)[size_ - 1]; }
+
+  /// i = 0 is the front.
+  T& operator[](std::size_t i) { return items_[(head_ + i) & (items_.size() - 1)]; }
+  const T& operator[](std::size_t i) const { return items_[(head_ + i) & (items_.size() - 1)]; }
+
+  T& push_back(T item) {
+    if (size_ == items_.size()) grow();
+    T& place = items_[(head_ + size_) & (items_.size() - 1)];
+    place = std::move(item);
+    ++size_;
+    return place;
+  }
+
+  void pop_front() {
+    items_[head_] = T{};
+    head_ = (head_ + 1) & (items_.size() - 1);
+    --size_;
+  }
+
+  void clear() {
+    while (!empty()) pop_front();
+  }
+
+  /// Gives the memory of an empty queue back.
+  void release_memory() {
+    if (!empty()) return;
+    std::vector<T>().swap(items_);
+    head_ = 0;
+  }
+
+ private:
+  void grow() {
+    std::vector<T> larger(items_.empty() ? 4 : items_.size() * 2);
+    for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move((*this)[i]);
+    items_.swap(larger);
+    head_ = 0;
+  }
+
+  std::vector<T> items_;  // size is 0 or a power of two
+  std::size_t head_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace pillion::data

@@ -1,0 +1,263 @@
+#include "proxy/data/upstream/connection.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <cerrno>
+#include <random>
+#include <utility>
+
+#include "proxy/net/endpoints.hpp"
+
+namespace pillion::data::upstream {
+namespace {
+
+constexpr std::size_t kSharedBuffer = 64 * 1024;
+constexpr std::size_t kDedicatedBuffer = 16 * 1024;
+
+std::uint64_t random_bits() {
+  thread_local std::mt19937_64 engine{std::random_device{}()};
+  return engine();
+}
+
+state::UpstreamError error_label(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kRefused: return state::UpstreamError::kHandshake;
+    case FailureKind::kTimeout: return state::UpstreamError::kTimeout;
+    case FailureKind::kClosed: return state::UpstreamError::kClosed;
+    case FailureKind::kProtocol: return state::UpstreamError::kProtocol;
+    case FailureKind::kConnect:
+    case FailureKind::kLimit: break;
+  }
+  return state::UpstreamError::kConnect;
+}
+
+}  // namespace
+
+Connection::Connection(UpstreamContext& context, const ChannelKey& key, bool dedicated)
+    : context_(context),
+      fsm_(ConnectionFsm::Options{key, context.connect_timeout, {}, !dedicated}),
+      mux_(context.sink),
+      socket_(context.io),
+      buffer_(dedicated ? kDedicatedBuffer : kSharedBuffer),
+      dedicated_(dedicated) {
+  if (dedicated_) context_.counters.upstream_dedicated.add();
+}
+
+Connection::~Connection() {
+  if (counted_) context_.counters.upstream_connections.sub();
+  if (dedicated_) context_.counters.upstream_dedicated.sub();
+}
+
+void Connection::start(state::Nanos now) { perform(fsm_.start(now)); }
+
+void Connection::close() {
+  // Whoever still waits is told; there is no next life.
+  (void)fsm_.on_failed(FailureKind::kClosed, "connection closed", state::now(), random_bits());
+  shut();
+  mux_.fail({FailureKind::kClosed, "connection closed"});
+}
+
+void Connection::perform(ConnectionFsm::Action action) {
+  switch (action) {
+    case ConnectionFsm::Action::kNone: return;
+    case ConnectionFsm::Action::kConnect: connect(); return;
+    case ConnectionFsm::Action::kSendHandshake: {
+      // A fresh socket takes a few hundred bytes at once; if not, the connection is of no use.
+      const std::string& request = fsm_.handshake_request();
+      const ssize_t n = ::send(socket_.native_handle(), request.data(), request.size(), MSG_NOSIGNAL);
+      if (n != static_cast<ssize_t>(request.size())) {
+        fail(FailureKind::kClosed, "handshake could not be sent");
+        return;
+      }
+      read();
+      return;
+    }
+    case ConnectionFsm::Action::kGoLive: go_live(); return;
+    case ConnectionFsm::Action::kFail: {
+      context_.counters.upstream_errors[static_cast<std::size_t>(error_label(fsm_.failure_kind()))].add();
+      shut();
+      const std::string detail = fsm_.last_error();
+      mux_.fail({fsm_.failure_kind(), detail});
+      context_.sink.on_batch_end();
+      if (std::exchange(was_congested_, false)) context_.sink.on_uncongested();
+      return;
+    }
+  }
+}
+
+void Connection::connect() {
+  const auto snapshot = context_.topology.load();
+  auto addresses = std::make_shared<std::vector<net::SocketEndpoint>>(net::socket_endpoints(snapshot->primary));
+  if (addresses->empty()) {
+    fail(FailureKind::kConnect,
+         snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
+    return;
+  }
+  ++life_;
+  try_next_address(std::move(addresses), 0);
+}
+
+void Connection::try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses,
+                                  std::size_t index) {
+  net::ErrorCode ec;
+  socket_.close(ec);
+  const net::SocketEndpoint endpoint = (*addresses)[index];
+  socket_.open(endpoint.protocol(), ec);
+  if (ec) {
+    fail(FailureKind::kConnect, ec.message());
+    return;
+  }
+  socket_.async_connect(endpoint, [self = shared_from_this(), life = life_, addresses = std::move(addresses),
+                                   index](const net::ErrorCode& result) mutable {
+    if (life != self->life_ || self->fsm_.status() != ConnectionFsm::Status::kConnecting) return;
+    if (result) {
+      if (index + 1 < addresses->size()) {
+        self->try_next_address(std::move(addresses), index + 1);
+      } else {
+        self->fail(FailureKind::kConnect, result.message());
+      }
+      return;
+    }
+    net::ErrorCode ignored;
+    self->socket_.non_blocking(true, ignored);
+    net::tune(self->socket_);
+    self->perform(self->fsm_.on_connected(state::now()));
+  });
+}
+
+void Connection::go_live() {
+  if (!counted_) {
+    counted_ = true;
+    context_.counters.upstream_connections.add();
+    context_.counters.upstream_reconnects.add();
+  }
+  read();
+  flush();
+}
+
+void Connection::read() {
+  if (reading_ || paused_ || !socket_.is_open()) return;
+  reading_ = true;
+  socket_.async_read_some(boost::asio::buffer(buffer_),
+                          [self = shared_from_this(), life = life_](const net::ErrorCode& ec, std::size_t n) {
+                            if (life != self->life_) return;
+                            self->reading_ = false;
+                            if (ec) {
+                              self->fail(FailureKind::kClosed, ec == boost::asio::error::eof
+                                                                   ? "connection closed by the upstream"
+                                                                   : ec.message());
+                              return;
+                            }
+                            self->on_read(n);
+                          });
+}
+
+void Connection::on_read(std::size_t n) {
+  context_.counters.upstream_bytes_in.add(n);
+  std::string_view bytes(buffer_.data(), n);
+  const state::Nanos now = state::now();
+  if (fsm_.status() == ConnectionFsm::Status::kHandshake) {
+    std::size_t consumed = 0;
+    const auto action = fsm_.on_handshake_bytes(bytes, consumed, now, random_bits());
+    bytes.remove_prefix(consumed);
+    perform(action);
+    if (fsm_.status() != ConnectionFsm::Status::kLive) {
+      if (fsm_.status() == ConnectionFsm::Status::kHandshake) read();
+      return;
+    }
+    if (bytes.empty()) return;
+  }
+  const std::uint64_t life = life_;
+  const auto status = mux_.on_bytes(bytes, now);
+  context_.sink.on_batch_end();
+  if (life != life_ || !socket_.is_open()) return;
+  if (status == Multiplexer::Status::kProtocolError) {
+    context_.counters.protocol_errors_upstream.add();
+    fail(FailureKind::kProtocol, "the upstream's reply does not match its request");
+    return;
+  }
+  if (status == Multiplexer::Status::kPause) {
+    paused_ = true;
+    return;
+  }
+  read();
+}
+
+void Connection::check(state::Nanos now) {
+  mux_.submit_check(random_bits(), now);
+  want_flush();
+}
+
+void Connection::resume() {
+  if (!std::exchange(paused_, false)) return;
+  read();
+}
+
+void Connection::flush() {
+  flush_wanted_ = false;
+  if (fsm_.status() != ConnectionFsm::Status::kLive || waiting_writable_) return;
+  while (mux_.unwritten_bytes() > 0) {
+    const std::string_view bytes = mux_.unwritten();
+    const ssize_t n = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        // The reader will see what the upstream still said, then the end.
+        return;
+      }
+      wait_writable();
+      break;
+    }
+    context_.counters.upstream_bytes_out.add(static_cast<std::uint64_t>(n));
+    const bool all = static_cast<std::size_t>(n) == bytes.size();
+    mux_.written(static_cast<std::size_t>(n));
+    if (!all) {
+      wait_writable();
+      break;
+    }
+  }
+  if (congested()) {
+    was_congested_ = true;
+  } else if (was_congested_ && mux_.unwritten_bytes() < kHighWater / 4) {
+    was_congested_ = false;
+    context_.sink.on_uncongested();
+  }
+}
+
+void Connection::wait_writable() {
+  waiting_writable_ = true;
+  socket_.async_wait(net::Socket::wait_write,
+                     [self = shared_from_this(), life = life_](const net::ErrorCode& ec) {
+                       if (life != self->life_) return;
+                       self->waiting_writable_ = false;
+                       if (!ec) self->flush();
+                     });
+}
+
+void Connection::on_tick(state::Nanos now) {
+  if (fsm_.status() == ConnectionFsm::Status::kLive && mux_.overdue(now, context_.command_timeout)) {
+    fail(FailureKind::kTimeout,
+         "no reply within " + std::to_string(context_.command_timeout / state::kMillisecond) + " ms");
+    return;
+  }
+  perform(fsm_.on_tick(now, random_bits()));
+}
+
+void Connection::fail(FailureKind kind, std::string_view detail) {
+  const auto self = shared_from_this();  // sinks may drop the last other reference
+  perform(fsm_.on_failed(kind, detail, state::now(), random_bits()));
+}
+
+void Connection::shut() {
+  ++life_;
+  net::ErrorCode ignored;
+  socket_.close(ignored);
+  reading_ = false;
+  paused_ = false;
+  waiting_writable_ = false;
+  if (std::exchange(counted_, false)) context_.counters.upstream_connections.sub();
+}
+
+}  // namespace pillion::data::upstream

@@ -1,0 +1,61 @@
+// What a session needs of an upstream connection, without sockets: so that sessions can be tested
+// against a lane made of strings.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "proxy/data/reply_sink.hpp"
+#include "proxy/data/upstream/identity.hpp"
+#include "proxy/state/clock.hpp"
+
+namespace pillion::data::upstream {
+
+/// An ordered way to the upstream. Replies come through ReplySink.
+class Lane {
+ public:
+  virtual ~Lane() = default;
+
+  /// Commands can be staged: connected, or about to be.
+  virtual bool accepts_commands() const = 0;
+  /// Why not.
+  virtual Failure last_failure() const = 0;
+
+  /// One command in canonical encoding. `bounded`: the command timeout applies to it.
+  virtual void submit(std::string_view request, const Requester& to, CommandClass command_class, bool bounded,
+                      state::Nanos now) = 0;
+
+  /// A command that comes in pieces. Only on a dedicated lane with nothing outstanding; nothing else
+  /// is submitted before it was answered.
+  virtual void begin_large(const Requester& to, state::Nanos now) = 0;
+  /// Pieces of a large command, or requests of a relayed lane.
+  virtual void append_opaque(std::string_view bytes) = 0;
+
+  /// Replies are passed on as they come from now on; only on a dedicated lane with nothing outstanding.
+  virtual void start_relay(const Requester& to) = 0;
+
+  /// More is staged than the upstream takes: wait for ReplySink::on_uncongested.
+  virtual bool congested() const = 0;
+  /// Other requesters wait behind the reply under way.
+  virtual bool others_wait() const = 0;
+  /// Reads on after a sink said Flow::kPause.
+  virtual void resume() = 0;
+  /// Ends the connection; what is outstanding is lost.
+  virtual void close() = 0;
+};
+
+/// Hands lanes out. Of one worker, on its thread.
+class LaneProvider {
+ public:
+  virtual ~LaneProvider() = default;
+
+  /// A lane shared with other clients of the same key. Never null.
+  virtual std::shared_ptr<Lane> pick(const ChannelKey& key, state::Nanos now) = 0;
+  /// A lane for one session alone; null at the limit (upstream.max_dedicated).
+  virtual std::shared_ptr<Lane> lease(const ChannelKey& key, state::Nanos now) = 0;
+  /// Ends a lease. `clean`: everything was answered and the connection's state is as after its handshake.
+  virtual void give_back(const std::shared_ptr<Lane>& lane, bool clean, state::Nanos now) = 0;
+};
+
+}  // namespace pillion::data::upstream

@@ -1,0 +1,208 @@
+#include "proxy/data/upstream/multiplexer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/resp/writer.hpp"
+
+namespace pillion::data::upstream {
+namespace {
+
+// A reply that is larger is passed on as it arrives.
+constexpr std::uint64_t kStreamFrom = 64 * 1024;
+// Answered bytes are cut off in steps, not at every reply.
+constexpr std::size_t kCompactFrom = 64 * 1024;
+constexpr std::size_t kKeepBuffer = 1024 * 1024;
+
+}  // namespace
+
+void Multiplexer::submit(std::string_view request, const Requester& to, CommandClass command_class,
+                         bool bounded, state::Nanos now) {
+  bytes_.append(request);
+  ++outstanding_;
+  if (!pending_.empty()) {
+    Run& last = pending_.back();
+    if (last.to == to && last.sent_at == now && last.command_class == command_class &&
+        last.bounded == bounded && !last.large && !last.check) {
+      ++last.unanswered;
+      last.bytes += request.size();
+      return;
+    }
+  }
+  Run run;
+  run.to = to;
+  run.unanswered = 1;
+  run.bytes = request.size();
+  run.sent_at = now;
+  run.command_class = command_class;
+  run.bounded = bounded;
+  pending_.push_back(run);
+}
+
+void Multiplexer::begin_large(const Requester& to, state::Nanos now) {
+  Run run;
+  run.to = to;
+  run.unanswered = 1;
+  run.sent_at = now;
+  run.bounded = false;
+  run.large = true;
+  pending_.push_back(run);
+  ++outstanding_;
+}
+
+void Multiplexer::submit_check(std::uint64_t nonce, state::Nanos now) {
+  const std::string text = std::to_string(nonce);
+  std::string request;
+  resp::append_request(request, {"PING", text});
+  check_.clear();
+  resp::append_bulk(check_, text);
+  submit(request, Requester{}, CommandClass::kWrite, true, now);
+  pending_.back().check = true;
+}
+
+void Multiplexer::start_relay(const Requester& to) {
+  relaying_ = true;
+  relay_to_ = to;
+}
+
+void Multiplexer::written(std::size_t n) {
+  written_ += n;
+  // Bytes of a large or relayed request are not kept for a second try.
+  if (relaying_ || (!pending_.empty() && pending_.front().large)) {
+    bytes_.erase(0, written_);
+    written_ = 0;
+    answered_ = 0;
+    if (bytes_.empty() && bytes_.capacity() > kKeepBuffer) std::string().swap(bytes_);
+  }
+}
+
+void Multiplexer::finish_front() {
+  if (!pending_.front().large) answered_ += pending_.front().bytes;
+  pending_.pop_front();
+  if (answered_ == bytes_.size()) {
+    answered_ = 0;
+    written_ = 0;
+    if (bytes_.capacity() > kKeepBuffer) {
+      std::string().swap(bytes_);
+    } else {
+      bytes_.clear();
+    }
+  } else if (answered_ > kCompactFrom && answered_ * 2 > bytes_.size()) {
+    bytes_.erase(0, answered_);
+    written_ -= answered_;
+    answered_ = 0;
+  }
+}
+
+Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos now) {
+  last_bytes_at_ = now;
+  Flow flow = Flow::kGoOn;
+  if (relaying_ && pending_.empty()) {
+    return sink_.on_relay(relay_to_, bytes) == Flow::kPause ? Status::kPause : Status::kOk;
+  }
+  while (!bytes.empty()) {
+    if (pending_.empty()) {
+      if (!relaying_) return Status::kProtocolError;
+      return sink_.on_relay(relay_to_, bytes) == Flow::kPause ? Status::kPause : Status::kOk;
+    }
+    Run& run = pending_.front();
+
+    // As many whole replies of this run as are here, delivered together.
+    std::size_t end = 0;
+    std::uint32_t frames = 0;
+    auto status = resp::FrameScanner::Status::kMore;
+    std::size_t used = 0;
+    while (frames < run.unanswered && end < bytes.size()) {
+      status = scanner_.feed(bytes.substr(end), used);
+      if (status != resp::FrameScanner::Status::kFrame) break;
+      if (scanner_.type() == '>') return Status::kProtocolError;
+      end += used;
+      ++frames;
+      if (streaming_ || !partial_.empty()) break;  // the rest of a split reply goes out by itself
+    }
+
+    if (frames > 0) {
+      const std::string_view whole = bytes.substr(0, end);
+      const Requester to = run.to;
+      const bool check = run.check;
+      run.unanswered -= frames;
+      run.answered += frames;
+      outstanding_ -= frames;
+      if (run.unanswered == 0) finish_front();
+      if (check) {
+        partial_.append(whole);
+        if (streaming_ || partial_ != check_) return Status::kProtocolError;
+        partial_.clear();
+      } else if (streaming_) {
+        streaming_ = false;
+        flow = sink_.on_fragment(to, whole, true);
+      } else if (!partial_.empty()) {
+        partial_.append(whole);
+        sink_.on_replies(to, partial_, frames);
+        partial_.clear();
+      } else {
+        sink_.on_replies(to, whole, frames);
+      }
+      bytes.remove_prefix(end);
+      if (status == resp::FrameScanner::Status::kFrame) continue;
+      if (bytes.empty()) break;
+    }
+    if (status == resp::FrameScanner::Status::kError) return Status::kProtocolError;
+
+    // An incomplete reply is left; the scanner has consumed all of it.
+    if (pending_.front().check && scanner_.announced_bytes() > check_.size()) return Status::kProtocolError;
+    if (streaming_) {
+      flow = sink_.on_fragment(pending_.front().to, bytes, false);
+    } else if (scanner_.announced_bytes() >= kStreamFrom) {
+      streaming_ = true;
+      if (!partial_.empty()) {
+        sink_.on_fragment(pending_.front().to, partial_, false);
+        std::string().swap(partial_);
+      }
+      flow = sink_.on_fragment(pending_.front().to, bytes, false);
+    } else {
+      partial_.append(bytes);
+    }
+    break;
+  }
+  return flow == Flow::kPause ? Status::kPause : Status::kOk;
+}
+
+void Multiplexer::fail(const Failure& failure) {
+  // The sink may stage new commands elsewhere while it is told; nothing comes back to this object.
+  RingQueue<Run> lost = std::exchange(pending_, {});
+  const std::string bytes = std::exchange(bytes_, {});
+  std::size_t offset = answered_;
+  const std::size_t written = std::exchange(written_, 0);
+  bool reply_begun = std::exchange(streaming_, false);
+  const bool relayed = std::exchange(relaying_, false);
+  answered_ = 0;
+  outstanding_ = 0;
+  partial_.clear();
+  scanner_ = {};
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    const Run& run = lost[i];
+    if (run.check) {
+      offset += run.bytes;
+      continue;
+    }
+    LostRun report{run.to, run.command_class, run.unanswered, run.answered, run.large || offset < written,
+                   reply_begun, {}};
+    if (!run.large) report.requests = std::string_view(bytes).substr(offset, run.bytes);
+    reply_begun = false;
+    if (!run.large) offset += run.bytes;
+    sink_.on_lost(report, failure);
+  }
+  if (relayed) sink_.on_relay_lost(relay_to_);
+}
+
+bool Multiplexer::overdue(state::Nanos now, state::Nanos timeout) const {
+  if (pending_.empty()) return false;
+  const Run& run = pending_.front();
+  if (!run.bounded) return false;
+  const bool arriving = streaming_ || !partial_.empty();
+  const state::Nanos since = arriving ? std::max(run.sent_at, last_bytes_at_) : run.sent_at;
+  return now - since > timeout;
+}
+
+}  // namespace pillion::data::upstream

@@ -1,0 +1,102 @@
+// Many requesters, one ordered connection (RELIABILITY INV-1). Sans-I/O.
+//
+//   bytes_:   [ answered | written, unanswered | staged, unwritten ]
+//              ^0         ^answered_            ^written_           ^end
+//   pending_: one run per stretch of commands of one requester, in wire order
+//
+// A reply is matched to the oldest unanswered command and to nothing else. A requester that leaves
+// is never taken out of pending_: its reply comes, finds nobody and is dropped by the sink. Anything
+// that cannot be matched (a frame nobody asked for, a push, a malformed frame) is an error that ends
+// the connection; every run is then lost, in order.
+//
+// Bytes stay until they are answered, so that lost reads can be sent again elsewhere.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "protocol/resp/frame_scanner.hpp"
+#include "proxy/data/reply_sink.hpp"
+#include "proxy/data/ring_queue.hpp"
+#include "proxy/state/clock.hpp"
+
+namespace pillion::data::upstream {
+
+class Multiplexer {
+ public:
+  enum class Status : std::uint8_t { kOk, kPause, kProtocolError };
+
+  explicit Multiplexer(ReplySink& sink) : sink_(sink) {}
+
+  /// Stages one command in canonical encoding. `bounded`: command_timeout applies to it.
+  void submit(std::string_view request, const Requester& to, CommandClass command_class, bool bounded,
+              state::Nanos now);
+
+  /// Starts a command whose bytes follow in pieces (a large request). Nobody else may use the
+  /// connection until its end; its reply is matched as any other.
+  void begin_large(const Requester& to, state::Nanos now);
+  void append_opaque(std::string_view bytes) { bytes_.append(bytes); }
+
+  /// Asks the upstream to echo a number nobody can guess, and takes no reply for another's until it
+  /// has: a script of the last client may have forged frames behind its reply (CVE-2025-67733), and
+  /// they must not become the next client's replies.
+  void submit_check(std::uint64_t nonce, state::Nanos now);
+
+  /// From now on requests are opaque bytes and replies go to sink.on_relay as they come.
+  void start_relay(const Requester& to);
+  bool relaying() const { return relaying_; }
+
+  std::string_view unwritten() const { return std::string_view(bytes_).substr(written_); }
+  std::size_t unwritten_bytes() const { return bytes_.size() - written_; }
+  void written(std::size_t n);
+
+  /// Bytes from upstream. kPause: the requester of a large reply cannot take more at the moment.
+  Status on_bytes(std::string_view bytes, state::Nanos now);
+
+  /// Every unanswered run is lost. The multiplexer is as new afterwards.
+  void fail(const Failure& failure);
+
+  bool idle() const { return pending_.empty() && !relaying_; }
+  /// A large reply is being passed on: stage nothing behind it.
+  bool streaming() const { return streaming_; }
+  /// Somebody waits behind the reply being streamed.
+  bool others_wait() const { return pending_.size() > 1; }
+  std::uint64_t outstanding() const { return outstanding_; }
+  Requester front() const { return pending_.front().to; }
+
+  /// The oldest bounded command is overdue and its reply is not trickling in.
+  bool overdue(state::Nanos now, state::Nanos timeout) const;
+
+ private:
+  struct Run {
+    Requester to;
+    std::uint32_t unanswered = 0;
+    std::uint32_t answered = 0;
+    std::uint64_t bytes = 0;  // of all its commands
+    state::Nanos sent_at = 0;
+    CommandClass command_class = CommandClass::kWrite;
+    bool bounded = true;
+    bool large = false;  // bytes were not kept
+    bool check = false;  // nobody waits; the reply must be the nonce
+  };
+
+  void finish_front();
+
+  ReplySink& sink_;
+  std::string bytes_;
+  std::size_t answered_ = 0;
+  std::size_t written_ = 0;
+  RingQueue<Run> pending_;
+  std::uint64_t outstanding_ = 0;
+  resp::FrameScanner scanner_;
+  std::string check_;     // the reply of the check under way
+  std::string partial_;   // a small reply that has not come whole
+  bool streaming_ = false;
+  bool relaying_ = false;
+  Requester relay_to_;
+  state::Nanos last_bytes_at_ = 0;
+};
+
+}  // namespace pillion::data::upstream

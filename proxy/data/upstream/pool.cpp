@@ -1,0 +1,130 @@
+#include "proxy/data/upstream/pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pillion::data::upstream {
+namespace {
+
+constexpr state::Nanos kIdleLife = 30 * state::kSecond;      // of a dedicated connection nobody uses
+constexpr state::Nanos kChannelLife = 60 * state::kSecond;   // of a channel without clients
+constexpr std::size_t kMaxIdle = 64;                         // dedicated ones kept per channel
+constexpr std::uint32_t kExtraShared = 4;                    // opened while others carry a large reply
+
+}  // namespace
+
+Channel::~Channel() {
+  for (const auto& connection : shared_) connection->close();
+  for (const auto& idle : idle_) idle.connection->close();
+}
+
+const std::shared_ptr<Connection>& Channel::pick(state::Nanos now) {
+  last_used_ = now;
+  const std::shared_ptr<Connection>* best = nullptr;
+  std::size_t usable = 0;
+  for (const auto& connection : shared_) {
+    if (connection->streaming()) continue;
+    ++usable;
+    if (best == nullptr || connection->outstanding() < (*best)->outstanding()) best = &connection;
+  }
+  const bool below_normal = usable < shared_connections_;
+  if (below_normal && shared_.size() < shared_connections_ + kExtraShared) {
+    // A connection that never worked is no reason to open another beside it.
+    const bool hopeless = best != nullptr && (*best)->status() == ConnectionFsm::Status::kBackoff;
+    if (!hopeless) {
+      shared_.push_back(std::make_shared<Connection>(context_, key_, false));
+      shared_.back()->start(now);
+      return shared_.back();
+    }
+  }
+  return best != nullptr ? *best : shared_.front();
+}
+
+bool Channel::idle() const {
+  return std::all_of(shared_.begin(), shared_.end(), [](const auto& connection) { return connection->idle(); });
+}
+
+Channel& Pool::channel(const ChannelKey& key, state::Nanos now) {
+  if (latest_ == nullptr || latest_->key() != key) {
+    auto& place = channels_[key];
+    if (!place) place = std::make_unique<Channel>(context_, key, options_.shared_connections);
+    latest_ = place.get();
+  }
+  latest_->last_used_ = now;
+  return *latest_;
+}
+
+std::shared_ptr<Lane> Pool::lease(const ChannelKey& key, state::Nanos now) {
+  Channel& channel = this->channel(key, now);
+  // The latest one given back whose check was answered.
+  for (auto it = channel.idle_.rbegin(); it != channel.idle_.rend(); ++it) {
+    if (it->connection->status() != ConnectionFsm::Status::kLive || !it->connection->idle()) continue;
+    std::shared_ptr<Connection> connection = std::move(it->connection);
+    channel.idle_.erase(std::next(it).base());
+    return connection;
+  }
+  if (context_.counters.upstream_dedicated.get() >= options_.max_dedicated) return nullptr;
+  auto connection = std::make_shared<Connection>(context_, channel.key(), true);
+  dedicated_.push_back(connection);
+  connection->start(now);
+  return connection;
+}
+
+void Pool::give_back(const std::shared_ptr<Lane>& lane, bool clean, state::Nanos now) {
+  // Every lane of ours is a connection.
+  const auto connection = std::static_pointer_cast<Connection>(lane);
+  const bool reusable = clean && connection->status() == ConnectionFsm::Status::kLive && connection->idle();
+  if (reusable) {
+    const auto found = channels_.find(connection->key());
+    if (found != channels_.end() && found->second->idle_.size() < kMaxIdle) {
+      connection->check(now);
+      found->second->idle_.push_back({connection, now});
+      return;
+    }
+  }
+  connection->close();
+}
+
+void Pool::on_tick(state::Nanos now) {
+  for (auto it = channels_.begin(); it != channels_.end();) {
+    Channel& channel = *it->second;
+    // Ticks may fail connections, whose sessions may pick or lease: iterate over a copy.
+    const auto shared = channel.shared_;
+    for (const auto& connection : shared) connection->on_tick(now);
+    // Oldest first: they were given back in order.
+    auto& idle = channel.idle_;
+    const auto fresh = std::find_if(idle.begin(), idle.end(), [now](const Channel::Idle& item) {
+      return now - item.since < kIdleLife && item.connection->status() == ConnectionFsm::Status::kLive;
+    });
+    for (auto old = idle.begin(); old != fresh; ++old) old->connection->close();
+    idle.erase(idle.begin(), fresh);
+
+    auto& all = channel.shared_;
+    while (all.size() > channel.shared_connections_) {
+      const auto extra = std::find_if(all.begin(), all.end(), [](const auto& c) { return c->idle(); });
+      if (extra == all.end()) break;
+      const auto connection = *extra;
+      all.erase(extra);
+      connection->close();
+    }
+    if (channel.idle() && now - channel.last_used_ > kChannelLife) {
+      if (latest_ == &channel) latest_ = nullptr;
+      it = channels_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  std::vector<std::shared_ptr<Connection>> alive;
+  for (const auto& weak : dedicated_) {
+    if (auto connection = weak.lock()) alive.push_back(std::move(connection));
+  }
+  dedicated_.assign(alive.begin(), alive.end());
+  for (const auto& connection : alive) connection->on_tick(now);
+}
+
+void Pool::close_all() {
+  latest_ = nullptr;
+  channels_.clear();
+}
+
+}  // namespace pillion::data::upstream

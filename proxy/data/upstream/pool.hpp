@@ -1,0 +1,78 @@
+// The upstream connections of one worker, by identity, database and protocol.
+//
+// A channel is one key's connections: the multiplexed ones that all clients share, and dedicated
+// ones that were given back clean and wait for the next lease. Dedicated connections are counted
+// against a limit of the worker; idle ones are closed after a while.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/data/upstream/connection.hpp"
+
+namespace pillion::data::upstream {
+
+class Pool;
+
+class Channel {
+ public:
+  Channel(UpstreamContext& context, ChannelKey key, std::uint32_t shared_connections)
+      : context_(context), key_(std::move(key)), shared_connections_(shared_connections) {}
+  ~Channel();
+
+  const ChannelKey& key() const { return key_; }
+  bool idle() const;
+
+  /// A multiplexed connection to put commands on: the one with the least outstanding that is not
+  /// busy with a large reply. Opened on first use; never null.
+  const std::shared_ptr<Connection>& pick(state::Nanos now);
+
+ private:
+  friend class Pool;
+
+  struct Idle {
+    std::shared_ptr<Connection> connection;
+    state::Nanos since;
+  };
+
+  UpstreamContext& context_;
+  ChannelKey key_;
+  std::uint32_t shared_connections_;
+  std::vector<std::shared_ptr<Connection>> shared_;
+  std::vector<Idle> idle_;
+  state::Nanos last_used_ = 0;
+};
+
+class Pool : public LaneProvider {
+ public:
+  struct Options {
+    std::uint32_t shared_connections = 1;
+    std::uint32_t max_dedicated = 4096;
+  };
+
+  Pool(UpstreamContext& context, Options options) : context_(context), options_(options) {}
+
+  std::shared_ptr<Lane> pick(const ChannelKey& key, state::Nanos now) override {
+    return channel(key, now).pick(now);
+  }
+  std::shared_ptr<Lane> lease(const ChannelKey& key, state::Nanos now) override;
+  void give_back(const std::shared_ptr<Lane>& lane, bool clean, state::Nanos now) override;
+
+  void on_tick(state::Nanos now);
+  void close_all();
+
+ private:
+  /// Created on first use, dropped when nobody used it for a while.
+  Channel& channel(const ChannelKey& key, state::Nanos now);
+
+  UpstreamContext& context_;
+  Options options_;
+  std::map<ChannelKey, std::unique_ptr<Channel>> channels_;
+  Channel* latest_ = nullptr;  // nearly every call asks for the same one
+  std::vector<std::weak_ptr<Connection>> dedicated_;  // all alive, leased or idle; for ticks
+};
+
+}  // namespace pillion::data::upstream

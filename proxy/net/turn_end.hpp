@@ -1,0 +1,41 @@
+// Work that waits for the end of a loop turn, so that what many handlers staged leaves in one write.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace pillion::net {
+
+/// Something with staged bytes.
+class Flushable {
+ public:
+  virtual ~Flushable() = default;
+  virtual void flush() = 0;
+};
+
+/// One per worker; used on its thread only.
+class TurnEnd {
+ public:
+  explicit TurnEnd(boost::asio::io_context& io) : io_(io) {}
+
+  /// Has `item` flushed behind the handlers that are ready now. The caller asks once per flush.
+  void add(std::shared_ptr<Flushable> item) {
+    items_.push_back(std::move(item));
+    if (items_.size() > 1) return;
+    boost::asio::post(io_, [this] {
+      running_.swap(items_);
+      for (const auto& ready : running_) ready->flush();
+      running_.clear();
+    });
+  }
+
+ private:
+  boost::asio::io_context& io_;
+  std::vector<std::shared_ptr<Flushable>> items_;
+  std::vector<std::shared_ptr<Flushable>> running_;
+};
+
+}  // namespace pillion::net

@@ -20,8 +20,9 @@ KeySet range_keys(const Spec& spec, const resp::Command& command, Keys& keys) {
   const auto argc = static_cast<std::int64_t>(command.argc());
   const std::int64_t last = spec.last_key < 0 ? argc + spec.last_key : spec.last_key;
   if (last >= argc) return KeySet::kUnknown;
-  for (auto i = static_cast<std::int64_t>(spec.first_key); i <= last; i += spec.key_step) {
-    keys.push_back(command.arg(static_cast<std::size_t>(i)));
+  for (std::size_t i = index(spec.first_key); static_cast<std::int64_t>(i) <= last;
+       i += index(spec.key_step)) {
+    keys.push_back(command.arg(i));
   }
   return KeySet::kExact;
 }

@@ -20,8 +20,8 @@ enum class Shape : std::uint8_t {
 /// True when the frame has the same bytes in both protocols.
 bool same_in_resp2(std::string_view frame, Shape shape);
 
-/// Appends the RESP2 form. Does not allocate beyond what `out` needs. False: malformed frame,
-/// `out` restored.
+/// Appends the RESP2 form; attributes have none and are left out, a push is malformed here. Does
+/// not allocate beyond what `out` needs. False: malformed frame, `out` restored.
 bool append_downgraded(std::string& out, std::string_view frame, Shape shape);
 
 }  // namespace pillion::resp

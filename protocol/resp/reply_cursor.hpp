@@ -8,11 +8,11 @@
 namespace pillion::resp {
 
 struct Node {
-  char type;  // '$' '+' '-' ':' '_' ',' '#' '(' '=' '!' '*' '~' '%' '>' '|'
-  bool null;  // "$-1", "*-1", "_"
-  std::int64_t
-      integer;  // ':' value; element count of an aggregate (a map counts keys + values); '#' 0 or 1
-  std::string_view text;  // payload of strings, errors, doubles, big numbers; the line of others
+  char type;              // '$' '+' '-' ':' '_' ',' '#' '(' '=' '!' '*' '~' '%' '>' '|'
+  bool null;              // "$-1", "*-1", "_"
+  std::int64_t integer;   // ':' its value; aggregates their element count (a map counts keys and
+                          // values); '#' 0 or 1; else 0
+  std::string_view text;  // bulks their payload ('=' with its "txt:"); the line of all others
 };
 
 class ReplyCursor {
@@ -20,10 +20,12 @@ class ReplyCursor {
   /// `frame` is one complete, well-formed reply, as FrameScanner delimits it.
   explicit ReplyCursor(std::string_view frame) : rest_(frame) {}
 
-  /// Next node in wire order; false at the end or at malformed bytes.
+  /// Next node in wire order; false at the end or at malformed bytes, and nothing is consumed
+  /// then. An attribute is a node of its own, its pairs follow, then the node it describes.
   bool next(Node& node);
 
   /// Skips the value of a node just returned: nothing for scalars, all descendants for aggregates.
+  /// False when they are not all there.
   bool skip(const Node& node);
 
   bool at_end() const { return rest_.empty(); }

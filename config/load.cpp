@@ -185,7 +185,7 @@ class Reader {
       if (documents.size() > 1) {
         problem(at(documents[1]), "a second YAML document; one file holds one configuration");
       }
-      if (!documents.empty()) visit(documents.front());
+      visit(documents.empty() ? YAML::Node() : documents.front());
     } catch (const YAML::Exception& error) {
       // After a colon yaml-cpp repeats a piece of the file, which may be of a password.
       problem(at(error.mark), "not valid YAML: " + error.msg.substr(0, error.msg.find(':')));

@@ -1,11 +1,8 @@
-// Boost.URL is compiled into this file only (header-only use; Debian's shared library is not
-// needed).
-#define BOOST_URL_NO_LIB
 #include "config/url.hpp"
 
 #include <sys/un.h>
 
-#include <boost/url/src.hpp>
+#include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 #include <boost/url/url_view.hpp>
 #include <cassert>
@@ -51,6 +48,9 @@ Outcome parse_redis(const urls::url_view& url, UpstreamTarget target, bool secre
   target.host = url.host_address();
   if (target.host.empty()) return "names no host; write redis://host:6379";
   if (has_nul(target.host)) return "the host contains a NUL byte";
+  const auto path = url.path();
+  // The parser lets "h:6379x1" pass as a host, a port and the path "x1".
+  if (!path.empty() && path.front() != '/') return "the port is not a number from 1 to 65535";
   if (url.has_port()) {
     const auto text = to_string(url.port());
     const auto number = parse_count(text);
@@ -59,7 +59,6 @@ Outcome parse_redis(const urls::url_view& url, UpstreamTarget target, bool secre
     }
     target.port = static_cast<std::uint16_t>(*number);
   }
-  const auto path = url.path();
   if (path.size() > 1) {
     const auto database = parse_database(std::string_view(path).substr(1));
     if (!database) {
@@ -85,6 +84,9 @@ Outcome parse_unix(const urls::url_view& url, UpstreamTarget target, bool secret
            "unix:///run/redis.sock";
   }
   target.unix_path = url.path();
+  if (!target.unix_path.empty() && target.unix_path.front() != '/') {
+    return "the path must begin with a slash, as in unix:///run/redis.sock";
+  }
   if (target.unix_path.size() <= 1) return "names no socket; write unix:///run/redis.sock";
   if (has_nul(target.unix_path)) return "the path contains a NUL byte";
   if (target.unix_path.size() >= sizeof(sockaddr_un::sun_path)) {

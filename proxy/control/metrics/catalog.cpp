@@ -1,0 +1,195 @@
+#include "proxy/control/metrics/catalog.hpp"
+
+namespace pillion::control {
+namespace {
+
+constexpr auto kCounter = MetricType::kCounter;
+constexpr auto kGauge = MetricType::kGauge;
+constexpr auto kHistogram = MetricType::kHistogram;
+
+constexpr std::size_t kRows = static_cast<std::size_t>(Metric::kCount);
+
+// A table is read by its columns: one line says what, the next why.
+// clang-format off
+constexpr std::array<MetricSpec, kRows> kCatalog = {{
+    {Metric::kBuildInfo, "pillion_build_info", kGauge, {"version", "revision"},
+     "Always 1; the labels say what is running."},
+    {Metric::kRequests, "pillion_requests_total", kCounter, {"source", ""},
+     "Commands answered, by who answered: the cache, the upstream, Pillion itself, or an error of Pillion's own."},
+    {Metric::kRequestDuration, "pillion_request_duration_seconds", kHistogram, {"source", ""},
+     "Time from a command's arrival to its reply, by who answered."},
+
+    {Metric::kCacheHits, "pillion_cache_hits_total", kCounter, {"", ""},
+     "Reads answered from the cache."},
+    {Metric::kCacheMisses, "pillion_cache_misses_total", kCounter, {"reason", ""},
+     "Cacheable reads the cache could not answer."},
+    {Metric::kCacheBypass, "pillion_cache_bypass_total", kCounter, {"reason", ""},
+     "Reads that went past the cache without asking it."},
+    {Metric::kCacheInvalidations, "pillion_cache_invalidations_total", kCounter, {"origin", ""},
+     "Keys invalidated, by whose write it was: another client of the upstream, or one of ours."},
+    {Metric::kCacheFlushes, "pillion_cache_flushes_total", kCounter, {"reason", ""},
+     "Times everything cached became invalid at once."},
+    {Metric::kCacheEvictions, "pillion_cache_evictions_total", kCounter, {"", ""},
+     "Entries pushed out by the byte budget."},
+    {Metric::kCacheExpirations, "pillion_cache_expirations_total", kCounter, {"", ""},
+     "Entries found past their deadline."},
+    {Metric::kCacheFills, "pillion_cache_fills_total", kCounter, {"result", ""},
+     "Replies fetched for the cache: stored, or discarded because they were invalidated meanwhile, too large or too short-lived."},
+    {Metric::kCacheEntries, "pillion_cache_entries", kGauge, {"", ""},
+     "Entries in the cache."},
+    {Metric::kCacheBytes, "pillion_cache_bytes", kGauge, {"", ""},
+     "Memory the entries take: keys, arguments, replies and overhead."},
+    {Metric::kCacheMaxBytes, "pillion_cache_max_bytes", kGauge, {"", ""},
+     "Limit of pillion_cache_bytes (cache.max_bytes)."},
+    {Metric::kCacheEntryMaxBytes, "pillion_cache_entry_max_bytes", kGauge, {"", ""},
+     "Limit of one entry (cache.max_entry_bytes)."},
+    {Metric::kCacheMaxStaleness, "pillion_cache_max_staleness_seconds", kGauge, {"", ""},
+     "Staleness bound of a cached answer (cache.max_staleness)."},
+    {Metric::kCacheEnabled, "pillion_cache_enabled", kGauge, {"", ""},
+     "1 when the cache is switched on."},
+    {Metric::kCacheFlights, "pillion_cache_flights", kGauge, {"", ""},
+     "Fetches for the cache under way."},
+    {Metric::kCoalesced, "pillion_coalesced_requests_total", kCounter, {"", ""},
+     "Reads that waited for another client's fetch of the same key instead of sending their own."},
+    {Metric::kFences, "pillion_fences_total", kCounter, {"", ""},
+     "Writes with unknown keys whose reply waited for the invalidations before it."},
+    {Metric::kFenceTimeouts, "pillion_fence_timeouts_total", kCounter, {"", ""},
+     "Fences that ended in a flush because the fill link did not answer in time."},
+
+    {Metric::kFillLinkUp, "pillion_fill_link_up", kGauge, {"worker", ""},
+     "1 while the worker's link for fills and invalidations is live; the cache answers nothing fetched over a link that is not."},
+    {Metric::kFillLinkLeaseAge, "pillion_fill_link_lease_age_seconds", kGauge, {"worker", ""},
+     "Time since the link last proved to have seen every invalidation; 0 while it is not live."},
+    {Metric::kFillLinkProbes, "pillion_fill_link_probes_total", kCounter, {"", ""},
+     "Probes sent to renew leases."},
+
+    {Metric::kClientsConnected, "pillion_clients_connected", kGauge, {"", ""},
+     "Client connections open."},
+    {Metric::kClientsMax, "pillion_clients_max", kGauge, {"", ""},
+     "Limit of pillion_clients_connected (listen.max_clients)."},
+    {Metric::kClientsAccepted, "pillion_clients_accepted_total", kCounter, {"", ""},
+     "Client connections accepted."},
+    {Metric::kClientsRejected, "pillion_clients_rejected_total", kCounter, {"", ""},
+     "Client connections refused because of the limit."},
+    {Metric::kClientDisconnects, "pillion_client_disconnects_total", kCounter, {"reason", ""},
+     "Client connections closed."},
+    {Metric::kClientReceivedBytes, "pillion_client_received_bytes_total", kCounter, {"", ""},
+     "Bytes read from clients."},
+    {Metric::kClientSentBytes, "pillion_client_sent_bytes_total", kCounter, {"", ""},
+     "Bytes written to clients."},
+    {Metric::kClientBufferBytes, "pillion_client_buffer_bytes", kGauge, {"", ""},
+     "Memory held in buffers of client connections."},
+    {Metric::kClientOutputMaxBytes, "pillion_client_output_max_bytes", kGauge, {"", ""},
+     "Limit of unsent reply bytes of one client (listen.output_limit)."},
+    {Metric::kClientPipelineMax, "pillion_client_pipeline_max", kGauge, {"", ""},
+     "Limit of unanswered commands of one client (listen.max_pipeline)."},
+    {Metric::kProtocolErrors, "pillion_protocol_errors_total", kCounter, {"side", ""},
+     "Bytes that were not RESP, by who sent them."},
+
+    {Metric::kUpstreamUp, "pillion_upstream_up", kGauge, {"endpoint", "role"},
+     "1 while health probes are answered."},
+    {Metric::kUpstreamInfo, "pillion_upstream_info", kGauge, {"version", "mode"},
+     "Always 1; the labels say what the upstream says it is."},
+    {Metric::kUpstreamAuthRequired, "pillion_upstream_auth_required", kGauge, {"", ""},
+     "1 while the upstream refuses the configured credentials, or wants some and none are configured."},
+    {Metric::kUpstreamProbeLatency, "pillion_upstream_probe_latency_seconds", kGauge, {"", ""},
+     "Round trip of the last health probe; 0 while the upstream is down."},
+    {Metric::kUpstreamConnections, "pillion_upstream_connections", kGauge, {"", ""},
+     "Connections to the upstream, shared and dedicated."},
+    {Metric::kUpstreamDedicated, "pillion_upstream_dedicated_connections", kGauge, {"", ""},
+     "Connections that serve one client alone (transactions, blocking commands, subscriptions)."},
+    {Metric::kUpstreamDedicatedMax, "pillion_upstream_dedicated_connections_max", kGauge, {"", ""},
+     "Limit of dedicated connections over all workers (upstream.max_dedicated for each)."},
+    {Metric::kUpstreamReconnects, "pillion_upstream_reconnects_total", kCounter, {"", ""},
+     "Connections to the upstream made again after a loss."},
+    {Metric::kUpstreamErrors, "pillion_upstream_errors_total", kCounter, {"kind", ""},
+     "Failures of connections to the upstream."},
+    {Metric::kUpstreamRetries, "pillion_upstream_retries_total", kCounter, {"", ""},
+     "Commands sent again after a failure; only reads, and writes that never left."},
+    {Metric::kUpstreamOutcomeUnknown, "pillion_upstream_writes_outcome_unknown_total", kCounter, {"", ""},
+     "Writes whose connection was lost after they were sent; their clients were told."},
+    {Metric::kUpstreamReceivedBytes, "pillion_upstream_received_bytes_total", kCounter, {"", ""},
+     "Bytes read from the upstream."},
+    {Metric::kUpstreamSentBytes, "pillion_upstream_sent_bytes_total", kCounter, {"", ""},
+     "Bytes written to the upstream."},
+    {Metric::kUpstreamCommandTimeout, "pillion_upstream_command_timeout_seconds", kGauge, {"", ""},
+     "Deadline of one command (upstream.command_timeout)."},
+
+    {Metric::kDraining, "pillion_draining", kGauge, {"", ""},
+     "1 while Pillion finishes what is in flight before it exits."},
+    {Metric::kWorkers, "pillion_workers", kGauge, {"", ""},
+     "Threads that serve clients."},
+    {Metric::kLogDropped, "pillion_log_lines_dropped_total", kCounter, {"", ""},
+     "Log lines dropped because standard error was stuck."},
+    {Metric::kProcessCpu, "process_cpu_seconds_total", kCounter, {"", ""},
+     "Total user and system CPU time spent in seconds."},
+    {Metric::kProcessResident, "process_resident_memory_bytes", kGauge, {"", ""},
+     "Resident memory size in bytes."},
+    {Metric::kProcessOpenFds, "process_open_fds", kGauge, {"", ""},
+     "Number of open file descriptors."},
+    {Metric::kProcessMaxFds, "process_max_fds", kGauge, {"", ""},
+     "Maximum number of open file descriptors."},
+    {Metric::kProcessStart, "process_start_time_seconds", kGauge, {"", ""},
+     "Start time of the process since unix epoch in seconds."},
+}};
+// clang-format on
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kRows; ++i) {
+    if (static_cast<std::size_t>(kCatalog[i].id) != i) return false;
+  }
+  return true;
+}
+static_assert(in_order(), "the table follows the order of Metric");
+
+template <class E>
+using Names = std::array<std::string_view, static_cast<std::size_t>(E::kCount)>;
+
+constexpr Names<state::MissReason> kMissReasons = {"absent", "expired", "lease", "generation"};
+constexpr Names<state::BypassReason> kBypassReasons = {"disabled", "no_link",   "rule",
+                                                       "command",  "identity",  "program_order",
+                                                       "pinned",   "too_large", "multi_key"};
+constexpr Names<state::DisconnectReason> kDisconnectReasons = {
+    "client",         "quit",          "protocol_error", "cross_protocol", "output_limit",
+    "output_stalled", "upstream_lost", "drain",          "killed",         "error"};
+constexpr Names<state::UpstreamError> kUpstreamErrors = {"connect", "timeout", "closed", "protocol",
+                                                         "handshake"};
+
+/// A reason added to an enum but not here would leave an empty name.
+template <std::size_t N>
+constexpr bool complete(const std::array<std::string_view, N>& names) {
+  for (const std::string_view name : names) {
+    if (name.empty()) return false;
+  }
+  return true;
+}
+static_assert(complete(kMissReasons) && complete(kBypassReasons));
+static_assert(complete(kDisconnectReasons) && complete(kUpstreamErrors));
+
+}  // namespace
+
+std::span<const MetricSpec> catalog() {
+  return kCatalog;
+}
+
+const MetricSpec& spec(Metric id) {
+  return kCatalog[static_cast<std::size_t>(id)];
+}
+
+std::string_view label(state::MissReason reason) {
+  return kMissReasons[static_cast<std::size_t>(reason)];
+}
+
+std::string_view label(state::BypassReason reason) {
+  return kBypassReasons[static_cast<std::size_t>(reason)];
+}
+
+std::string_view label(state::DisconnectReason reason) {
+  return kDisconnectReasons[static_cast<std::size_t>(reason)];
+}
+
+std::string_view label(state::UpstreamError kind) {
+  return kUpstreamErrors[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace pillion::control

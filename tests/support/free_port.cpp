@@ -1,0 +1,38 @@
+#include "tests/support/free_port.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <random>
+#include <stdexcept>
+
+namespace pillion::test {
+namespace {
+
+bool can_bind(std::uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return free;
+}
+
+}  // namespace
+
+std::uint16_t free_port() {
+  static thread_local std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<int> any(12'000, 31'999);
+  for (int attempt = 0; attempt < 1'000; ++attempt) {
+    const auto port = static_cast<std::uint16_t>(any(random));
+    if (can_bind(port)) return port;
+  }
+  throw std::runtime_error("no free port on 127.0.0.1");
+}
+
+}  // namespace pillion::test

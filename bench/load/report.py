@@ -121,10 +121,14 @@ class Results:
                     continue
                 measured = statistics.median(ratios)
                 passed = measured <= limits[pipeline]
+                note = ""
                 if name == "pillion-l1":
                     # An L1 that forwards is not an L1, however cheap.
-                    passed = passed and self.median("get", pipeline, name, "forwarded") < 0.01
+                    forwarded = self.median("get", pipeline, name, "forwarded")
+                    if forwarded >= 0.01:
+                        passed = False
+                        note = f": {forwarded:.0%} of the GETs went to Redis"
                 reached = reached and passed
                 lines.append(f"| CPU per GET, {title} / redis-server direct | {pipeline} | {limits[pipeline]:.2f} "
-                             f"| {measured:.2f} | {'PASS' if passed else 'FAIL'} |")
+                             f"| {measured:.2f} | {'PASS' if passed else 'FAIL'}{note} |")
         return lines, reached

@@ -171,6 +171,7 @@ inline Entry* Cache::find_live(Shard& shard, const CacheKey& key, state::Nanos n
   Entry* entry = shard.find(key);
   if (entry == nullptr) return nullptr;
   const LinkId link = entry->link();
+  const state::Nanos synced_at = links_.synced_at(link);  // before the generation: LinkTable::open
   // A stored generation is never 0, so a closed link does not match either.
   if (links_.generation(link) != entry->generation) {
     cause = MissCause::kGeneration;
@@ -184,7 +185,7 @@ inline Entry* Cache::find_live(Shard& shard, const CacheKey& key, state::Nanos n
   }
   if (kind_of(*entry) != EntryKind::kTooLarge) {
     links_.mark_used(link);
-    if (now - links_.synced_at(link) > limits_.max_staleness) {
+    if (now - synced_at > limits_.max_staleness) {
       cause = MissCause::kLease;  // the entry stays: the next probe may renew the lease
       return nullptr;
     }

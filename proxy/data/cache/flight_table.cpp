@@ -61,8 +61,8 @@ FlightTable::Ended FlightTable::end(FlightId id, const CacheKey& key,
   flight.id = 0;
   waiters.clear();
   waiters.swap(flight.waiters);
-  if (flight.waiters.capacity() > kKeptWaiters) flight.waiters = {};
-  if (flight.arguments.capacity() > kKeptArguments) flight.arguments = {};
+  if (flight.waiters.capacity() > kKeptWaiters) std::vector<Waiter>().swap(flight.waiters);
+  if (flight.arguments.capacity() > kKeptArguments) std::string().swap(flight.arguments);
   free_.push_back(slot);
   return clean ? Ended::kClean : Ended::kPoisoned;
 }

@@ -22,9 +22,13 @@ class LinkTable {
   static constexpr std::size_t kMaxLinks = 256;
 
   /// A link became LIVE: entries may be stored under the generation returned.
+  ///
+  /// The old generation ends before the new lease begins: a reader that takes synced_at() first and
+  /// generation() second never combines the new lease with an entry of the old generation.
   Generation open(LinkId link, state::Nanos synced_at) {
     const Generation generation = next_generation_.fetch_add(1, std::memory_order_relaxed);
-    slots_[link].synced_at.store(synced_at, std::memory_order_relaxed);
+    slots_[link].generation.store(0, std::memory_order_relaxed);
+    slots_[link].synced_at.store(synced_at, std::memory_order_release);
     slots_[link].generation.store(generation, std::memory_order_release);
     return generation;
   }

@@ -38,7 +38,9 @@ void FillLink::close() {
 }
 
 void FillLink::on_tick(state::Nanos now) {
-  if (!closed_) perform(fsm_->on_tick(now, random_bits()));
+  if (closed_) return;
+  perform(fsm_->on_tick(now, random_bits()));
+  fsm_->end_batch();
 }
 
 void FillLink::perform(FillLinkFsm::Action action) {
@@ -99,6 +101,7 @@ void FillLink::read() {
   socket_.async_wait(net::Socket::wait_read, [self = shared_from_this(), life = life_](const net::ErrorCode& ec) {
     if (life != self->life_ || ec) return;
     self->drain();
+    self->fsm_->end_batch();
     if (life == self->life_) self->read();
   });
 }
@@ -147,6 +150,7 @@ void FillLink::flush() {
 void FillLink::fail(const std::string& reason) {
   const auto self = shared_from_this();
   perform(fsm_->on_failed(reason, state::now(), random_bits()));
+  fsm_->end_batch();
 }
 
 }  // namespace pillion::data::fill

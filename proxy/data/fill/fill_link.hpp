@@ -59,7 +59,6 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
     turn_end_.add(shared_from_this());
   }
 
-  boost::asio::io_context& io_;
   net::TurnEnd& turn_end_;
   const Topology& topology_;
   std::unique_ptr<FillLinkFsm> fsm_;

@@ -46,6 +46,8 @@ class FillSink {
   /// Everything that executed before the fence was asked for has been applied, or the link's
   /// generation ended.
   virtual void on_fence(FenceId fence) = 0;
+  /// All that one read brought was told: write answers out now.
+  virtual void on_batch_end() = 0;
 };
 
 struct FillLinkOptions {
@@ -80,6 +82,9 @@ class FillLinkFsm {
   void send(Fetch fetch, state::Nanos now);
   /// Acknowledged through FillSink::on_fence; at once when there is nothing to wait for.
   void send_fence(FenceId fence, state::Nanos now);
+
+  /// The shell handed over all it had read.
+  void end_batch() { sink_.on_batch_end(); }
 
   /// Bit i: commands[i] may be cached from this server.
   std::uint64_t allowed() const { return allowed_; }

@@ -197,6 +197,7 @@ void Connection::resume() {
 
 void Connection::flush() {
   flush_wanted_ = false;
+  if (congested()) was_congested_ = true;  // somebody may have seen it and waits to be told
   if (fsm_.status() != ConnectionFsm::Status::kLive || waiting_writable_) return;
   while (mux_.unwritten_bytes() > 0) {
     const std::string_view bytes = mux_.unwritten();
@@ -218,9 +219,7 @@ void Connection::flush() {
       break;
     }
   }
-  if (congested()) {
-    was_congested_ = true;
-  } else if (was_congested_ && mux_.unwritten_bytes() < kHighWater / 4) {
+  if (was_congested_ && mux_.unwritten_bytes() < kHighWater / 4) {
     was_congested_ = false;
     context_.sink.on_uncongested();
   }

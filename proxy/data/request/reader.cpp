@@ -1,0 +1,194 @@
+#include "proxy/data/request/reader.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "protocol/command/table.hpp"
+#include "protocol/resp/writer.hpp"
+
+namespace pillion::data::request {
+namespace {
+
+// A larger reply is written from the entry's own memory instead of being copied.
+constexpr std::size_t kPinFrom = 16 * 1024;
+// COHERENCE section 7.3: PTTLs of more keys than this cost more than the fill is worth.
+constexpr std::size_t kMaxFillKeys = 8;
+// Members of a multi-key read that are looked for in the L1.
+constexpr std::size_t kMaxPeekKeys = 64;
+
+std::uint32_t offset_in(std::string_view whole, std::string_view part) {
+  return static_cast<std::uint32_t>(part.data() - whole.data());
+}
+
+/// "$<length>\r\n<bytes>\r\n" of one argument, as it stands in the canonical command.
+std::string_view encoded_argument(std::string_view argument) {
+  std::size_t digits = 1;
+  for (std::size_t n = argument.size(); n >= 10; n /= 10) ++digits;
+  const std::size_t header = digits + 3;
+  return {argument.data() - header, header + argument.size() + 2};
+}
+
+void deliver(const cache::Entry& entry, int protocol, resp::Shape shape, const HitTarget& target) {
+  const std::string_view reply = cache::reply_of(entry);
+  std::string& out = target.queue != nullptr ? target.queue->tail() : *target.parked;
+  if (protocol == 2 && cache::kind_of(entry) != cache::EntryKind::kPlain) {
+    resp::append_downgraded(out, reply, shape);
+  } else if (target.queue != nullptr && reply.size() >= kPinFrom) {
+    auto pin = std::make_shared<cache::Pin>(entry);
+    const std::string_view bytes = pin->bytes();
+    target.queue->append_shared(bytes, std::move(pin));
+  } else {
+    out.append(reply);
+  }
+}
+
+state::MissReason reason_of(cache::MissCause cause) {
+  switch (cause) {
+    case cache::MissCause::kExpired: return state::MissReason::kExpired;
+    case cache::MissCause::kLease: return state::MissReason::kLease;
+    case cache::MissCause::kGeneration: return state::MissReason::kGeneration;
+    case cache::MissCause::kAbsent: break;
+  }
+  return state::MissReason::kAbsent;
+}
+
+}  // namespace
+
+ReadResult Reader::read(const Read& read, const HitTarget& target) {
+  const command::CacheForm form = command::cache_form(read.spec, read.command);
+  if (!form.cacheable) return bypass(state::BypassReason::kCommand);
+  const command::CacheRule& rule = command::cache_rules()[read.spec.cacheable - 1U];
+  if (rule.multi_key && read.command.argc() != 2) return read_many(read, target);
+  return read_one(read, rule, form.shape, target);
+}
+
+ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, resp::Shape shape,
+                            const HitTarget& target) {
+  const resp::Command& command = read.command;
+  // MGET k is not GET k: its reply is an array, and nil for a key of another type.
+  const std::string_view key = command.arg(1);
+  const std::string_view arguments = command.raw_args();
+  const cache::NameHash name = cache::hash_name(key);
+  const cache::CacheKey cache_key{
+      name, cache::hash_variant(name, read.database, read.spec.id, arguments, command.argc() == 2), read.database,
+      read.spec.id, arguments};
+  const auto on_hit = [&](const cache::Entry& entry) { deliver(entry, read.protocol, shape, target); };
+
+  const bool can_fetch = link_ != nullptr && link_->accepts_fetches();
+  if (!can_fetch) {
+    const bool hit = cache_.peek(cache_key, read.now, [&](const cache::Entry& entry, auto, auto) { on_hit(entry); });
+    if (!hit) return bypass(state::BypassReason::kNoLink);
+    counters_.cache_hits.add();
+    return {ReadOutcome::kHit};
+  }
+  // Asked before the lookup: whoever starts a flight must be able to fly, others may join it at once.
+  if (!link_allows(read.spec)) return bypass(state::BypassReason::kCommand);
+  const auto ages = rules_.ages(key, rule.age == command::AgeClass::kHash);
+  if (!ages) return bypass(state::BypassReason::kRule);
+  const cache::Lookup found = cache_.lookup(cache_key, read.now, read.waiter, on_hit);
+  switch (found.result) {
+    case cache::LookupResult::kHit: counters_.cache_hits.add(); return {ReadOutcome::kHit};
+    case cache::LookupResult::kTooLarge:
+      counters_.cache_bypasses[static_cast<std::size_t>(state::BypassReason::kTooLarge)].add();
+      return {ReadOutcome::kTooLarge};
+    case cache::LookupResult::kJoined:
+      counters_.cache_misses[static_cast<std::size_t>(reason_of(found.cause))].add();
+      counters_.coalesced.add();
+      return {ReadOutcome::kWaiting, shape};
+    case cache::LookupResult::kFetch: break;
+  }
+  counters_.cache_misses[static_cast<std::size_t>(reason_of(found.cause))].add();
+  fill::Fetch fetch;
+  fetch.request = std::string(command.raw());
+  fetch.database = read.database;
+  fetch.command = read.spec.id;
+  fetch.flight = found.flight;
+  fill::FetchKey fetch_key;
+  fetch_key.offset = offset_in(command.raw(), key);
+  fetch_key.length = static_cast<std::uint32_t>(key.size());
+  fetch_key.name = name;
+  fetch_key.variant = cache_key.variant;
+  fetch_key.arguments_offset = offset_in(command.raw(), arguments);
+  fetch_key.arguments_length = static_cast<std::uint32_t>(arguments.size());
+  fetch_key.ages = *ages;
+  fetch.keys.push_back(fetch_key);
+  link_->send(std::move(fetch), read.now);
+  return {ReadOutcome::kWaiting, shape};
+}
+
+ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
+  static const command::Spec& get = command::find("GET");
+  const resp::Command& command = read.command;
+  const std::size_t count = command.argc() - 1;
+  if (count > kMaxPeekKeys) return bypass(state::BypassReason::kMultiKey);
+
+  const bool can_fill = count <= kMaxFillKeys && link_ != nullptr && link_->accepts_fetches() &&
+                        link_allows(read.spec) && link_allows(get);
+  fill::Fetch fetch;
+  if (can_fill) fetch.keys.reserve(count);
+
+  // I12: a hit is a snapshot only when every part comes from one link and generation, and nothing was
+  // erased anywhere while the parts were read.
+  const std::uint64_t sequence = cache_.erase_sequence();
+  scratch_.clear();
+  resp::append_array_header(scratch_, count);
+  bool whole = true;
+  bool cacheable = can_fill;
+  cache::LinkId link = 0;
+  cache::Generation generation = 0;
+  for (std::size_t i = 1; i <= count && (whole || cacheable); ++i) {
+    const std::string_view key = command.arg(i);
+    const std::string_view arguments = encoded_argument(key);
+    const cache::NameHash name = cache::hash_name(key);
+    const cache::CacheKey cache_key{name, cache::hash_variant(name, read.database, get.id, arguments, true),
+                                    read.database, get.id, arguments};
+    if (whole) {
+      whole = cache_.peek(cache_key, read.now, [&](const cache::Entry& entry, cache::LinkId from, cache::Generation of) {
+        if (i == 1) {
+          link = from;
+          generation = of;
+        }
+        if (from != link || of != generation) {
+          generation = 0;
+          return;
+        }
+        deliver(entry, read.protocol, resp::Shape::kAsIs, HitTarget{nullptr, &scratch_});
+      });
+      whole = whole && generation != 0;
+    }
+    if (!cacheable) continue;
+    const auto ages = rules_.ages(key, false);
+    if (!ages) {
+      cacheable = false;
+      continue;
+    }
+    fill::FetchKey member;
+    member.offset = offset_in(command.raw(), key);
+    member.length = static_cast<std::uint32_t>(key.size());
+    member.name = name;
+    member.variant = cache_key.variant;
+    member.arguments_offset = offset_in(command.raw(), arguments);
+    member.arguments_length = static_cast<std::uint32_t>(arguments.size());
+    member.ages = *ages;
+    fetch.keys.push_back(member);
+  }
+  if (whole && sequence == cache_.erase_sequence()) {
+    counters_.cache_hits.add();
+    (target.queue != nullptr ? target.queue->tail() : *target.parked).append(scratch_);
+    return {ReadOutcome::kHit};
+  }
+  if (!cacheable) {
+    const bool no_link = link_ == nullptr || !link_->accepts_fetches();
+    return bypass(no_link ? state::BypassReason::kNoLink : state::BypassReason::kMultiKey);
+  }
+  counters_.cache_misses[static_cast<std::size_t>(state::MissReason::kAbsent)].add();
+  fetch.request = std::string(command.raw());
+  fetch.database = read.database;
+  fetch.command = get.id;
+  fetch.multi = true;
+  fetch.waiter = read.waiter;
+  link_->send(std::move(fetch), read.now);
+  return {ReadOutcome::kWaiting};
+}
+
+}  // namespace pillion::data::request

@@ -1,0 +1,77 @@
+// Reads through the L1: a command of the closed world either hits, waits for a fetch, or goes upstream
+// with a reason (DESIGN section 2, COHERENCE I10-I13). One per worker.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "protocol/command/cacheable.hpp"
+#include "protocol/command/spec.hpp"
+#include "protocol/resp/request_parser.hpp"
+#include "proxy/data/cache/cache.hpp"
+#include "proxy/data/fill/fill_link.hpp"
+#include "proxy/data/request/cache_rules.hpp"
+#include "proxy/net/write_queue.hpp"
+#include "proxy/state/counters.hpp"
+
+namespace pillion::data::request {
+
+/// Where a hit's bytes go: the client's queue, or the string of a reply that has to wait its turn.
+struct HitTarget {
+  net::WriteQueue* queue = nullptr;
+  std::string* parked = nullptr;  // used when queue is null
+};
+
+struct Read {
+  const command::Spec& spec;
+  const resp::Command& command;
+  std::uint32_t database;
+  int protocol;             // the client's RESP version
+  state::Nanos now;
+  cache::Waiter waiter;     // the slot that waits when it is not a hit
+};
+
+enum class ReadOutcome : std::uint8_t {
+  kHit,        // the reply was appended
+  kWaiting,    // the slot will be told through FillSink::on_fetched
+  kUpstream,   // send it upstream on the shared lane
+  kTooLarge,   // send it upstream on a lane of its own
+};
+
+struct ReadResult {
+  ReadOutcome outcome;
+  resp::Shape shape = resp::Shape::kAsIs;  // kWaiting: for the downgrade
+};
+
+class Reader {
+ public:
+  /// `link`: this worker's; null when the cache is off. `links`, `cache`: shared.
+  Reader(cache::Cache& cache, const CacheRules& rules, state::Counters& counters)
+      : cache_(cache), rules_(rules), counters_(counters) {}
+
+  void use_link(fill::FillLink* link) { link_ = link; }
+
+  /// Precondition: spec.cacheable != 0, the session may use the L1 and has no unanswered write of the
+  /// command's keys.
+  ReadResult read(const Read& read, const HitTarget& target);
+
+ private:
+  ReadResult read_one(const Read& read, const command::CacheRule& rule, resp::Shape shape, const HitTarget& target);
+  ReadResult read_many(const Read& read, const HitTarget& target);
+  ReadResult bypass(state::BypassReason reason) {
+    counters_.cache_bypasses[static_cast<std::size_t>(reason)].add();
+    return {ReadOutcome::kUpstream};
+  }
+  bool link_allows(const command::Spec& spec) const {
+    return (link_->allowed() >> (spec.cacheable - 1U) & 1U) != 0;
+  }
+
+  cache::Cache& cache_;
+  const CacheRules& rules_;
+  state::Counters& counters_;
+  fill::FillLink* link_ = nullptr;
+  std::string scratch_;  // of a multi-key reply under construction
+};
+
+}  // namespace pillion::data::request

@@ -1,0 +1,225 @@
+#include "proxy/data/session/registry.hpp"
+
+#include <utility>
+
+namespace pillion::data::session {
+namespace {
+
+// A fence's number carries the worker that asked, so that any worker can send the answer home.
+constexpr unsigned kOriginShift = 48;
+
+Requester name_of(const cache::Waiter& waiter) {
+  return {static_cast<std::uint32_t>(waiter.session), static_cast<std::uint32_t>(waiter.session >> 32U), waiter.slot};
+}
+
+}  // namespace
+
+Requester Registry::reserve() {
+  std::uint32_t index = 0;
+  if (free_.empty()) {
+    index = static_cast<std::uint32_t>(places_.size());
+    places_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  return {index, places_[index].generation, 0};
+}
+
+void Registry::add(const Requester& name, std::shared_ptr<Client> client) {
+  places_[name.session].client = std::move(client);
+  ++size_;
+}
+
+void Registry::remove(const Requester& name) {
+  Place& place = places_[name.session];
+  if (place.generation != name.generation) return;
+  ++place.generation;
+  // Ends last: what the client's end causes must find nobody under this name.
+  const auto client = std::exchange(place.client, nullptr);
+  if (client) --size_;
+  free_.push_back(name.session);
+}
+
+Session* Registry::find(const Requester& name) {
+  if (name.session >= places_.size()) return nullptr;
+  Place& place = places_[name.session];
+  if (place.generation != name.generation || !place.client) return nullptr;
+  return &place.client->session();
+}
+
+void Registry::mark_dirty(std::uint32_t index) {
+  Place& place = places_[index];
+  if (place.dirty) return;
+  place.dirty = true;
+  dirty_.push_back(index);
+}
+
+void Registry::watch(const Requester& name) {
+  Place& place = places_[name.session];
+  if (place.watched || place.generation != name.generation) return;
+  place.watched = true;
+  watched_.push_back(name.session);
+}
+
+void Registry::on_tick(state::Nanos now) {
+  std::vector<std::uint32_t> watched;
+  watched.swap(watched_);
+  for (const std::uint32_t index : watched) {
+    places_[index].watched = false;
+    const std::shared_ptr<Client> client = places_[index].client;
+    if (!client) continue;
+    const Requester name = client->session().name();
+    const bool again = client->session().on_tick(now);
+    client->service(now);
+    if (again && places_[index].client == client) watch(name);
+  }
+}
+
+void Registry::sweep(state::Nanos now) {
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (const std::shared_ptr<Client> client = places_[i].client) client->sweep(now);
+  }
+}
+
+void Registry::close_quiet(state::Nanos now, state::Nanos silence, bool force) {
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const std::shared_ptr<Client> client = places_[i].client;
+    if (!client) continue;
+    const Session& session = client->session();
+    const bool quiet = session.quiet() && now - session.state().last_command_at >= silence;
+    if (force || quiet || session.waits_forever()) client->close(state::DisconnectReason::kDrain);
+  }
+}
+
+void Registry::on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) {
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_replies(to.slot, bytes, frames, state::now());
+  mark_dirty(to.session);
+}
+
+Flow Registry::on_fragment(const Requester& to, std::string_view bytes, bool last) {
+  Session* session = find(to);
+  if (session == nullptr) return Flow::kGoOn;
+  mark_dirty(to.session);
+  const Flow flow = session->on_fragment(to.slot, bytes, last, state::now());
+  watch(session->name());
+  return flow;
+}
+
+Flow Registry::on_relay(const Requester& to, std::string_view bytes) {
+  Session* session = find(to);
+  if (session == nullptr) return Flow::kGoOn;
+  mark_dirty(to.session);
+  const Flow flow = session->on_relay(bytes);
+  watch(session->name());
+  return flow;
+}
+
+void Registry::on_lost(const LostRun& run, const Failure& failure) {
+  Session* session = find(run.to);
+  if (session == nullptr) return;
+  session->on_lost(run, failure, state::now());
+  mark_dirty(run.to.session);
+}
+
+void Registry::on_relay_lost(const Requester& to) {
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_relay_lost();
+  mark_dirty(to.session);
+}
+
+void Registry::on_batch_end() {
+  // Serving a client may deliver to others, even end up here again: the outer loop serves them next.
+  if (serving_now_) return;
+  serving_now_ = true;
+  while (!dirty_.empty()) {
+    serving_.swap(dirty_);
+    const state::Nanos now = state::now();
+    for (const std::uint32_t index : serving_) {
+      places_[index].dirty = false;
+      if (const std::shared_ptr<Client> client = places_[index].client) client->service(now);
+    }
+    serving_.clear();
+  }
+  serving_now_ = false;
+}
+
+void Registry::on_uncongested() {
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (!places_[i].client || !places_[i].client->session().blocked()) continue;
+    places_[i].client->session().on_uncongested();
+    mark_dirty(static_cast<std::uint32_t>(i));
+  }
+  on_batch_end();
+}
+
+void Registry::on_fetched(std::span<const cache::Waiter> waiters, const fill::FetchResult& result) {
+  std::vector<std::vector<cache::Waiter>> others;
+  for (const cache::Waiter& waiter : waiters) {
+    if (waiter.worker != worker_) {
+      others.resize(peers_.count());
+      others[waiter.worker].push_back(waiter);
+      continue;
+    }
+    const Requester to = name_of(waiter);
+    Session* session = find(to);
+    if (session == nullptr) continue;
+    session->on_fetched(to.slot, result, state::now());
+    mark_dirty(to.session);
+  }
+  for (std::uint32_t worker = 0; worker < others.size(); ++worker) {
+    if (others[worker].empty()) continue;
+    peers_.post(worker, [waiters = std::move(others[worker]), result](Registry& registry) {
+      registry.on_fetched(waiters, result);
+      registry.on_batch_end();
+    });
+  }
+}
+
+void Registry::start_fence(const Requester& to) {
+  const fill::FenceId fence = (std::uint64_t{worker_} << kOriginShift) | next_fence_++;
+  fences_[fence] = {to, peers_.count()};
+  for (std::uint32_t worker = 0; worker < peers_.count(); ++worker) {
+    if (worker == worker_) {
+      ask_own_link(fence);
+    } else {
+      peers_.post(worker, [fence](Registry& registry) { registry.ask_own_link(fence); });
+    }
+  }
+}
+
+void Registry::ask_own_link(fill::FenceId fence) {
+  if (link_) {
+    link_->send_fence(fence, state::now());
+  } else {
+    on_fence(fence);
+  }
+}
+
+void Registry::on_fence(fill::FenceId fence) {
+  const auto origin = static_cast<std::uint32_t>(fence >> kOriginShift);
+  if (origin == worker_) {
+    acknowledge(fence);
+  } else {
+    peers_.post(origin, [fence](Registry& registry) {
+      registry.acknowledge(fence);
+      registry.on_batch_end();
+    });
+  }
+}
+
+void Registry::acknowledge(fill::FenceId fence) {
+  const auto found = fences_.find(fence);
+  if (found == fences_.end() || --found->second.missing > 0) return;
+  const Requester to = found->second.to;
+  fences_.erase(found);
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_fenced(to.slot);
+  mark_dirty(to.session);
+}
+
+}  // namespace pillion::data::session

@@ -1,0 +1,107 @@
+// The sessions of one worker by name, and the place where replies, fetched answers and fence
+// acknowledgements find them. Also carries those that belong to another worker over to it.
+//
+// A name is (index, generation): a session that left frees its index under a new generation, so a late
+// reply finds nobody (RELIABILITY INV-1).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/data/fill/fill_link.hpp"
+#include "proxy/data/reply_sink.hpp"
+#include "proxy/data/session/session.hpp"
+
+namespace pillion::data::session {
+
+/// The shell of a session, as the registry needs it.
+class Client {
+ public:
+  virtual ~Client() = default;
+  virtual Session& session() = 0;
+  /// Something was delivered or a barrier fell: go on, write, close if it is time.
+  virtual void service(state::Nanos now) = 0;
+  /// Once a second.
+  virtual void sweep(state::Nanos now) = 0;
+  virtual void close(state::DisconnectReason reason) = 0;
+};
+
+/// Runs a function on another worker's thread, with that worker's registry.
+class Registry;
+class Peers {
+ public:
+  virtual ~Peers() = default;
+  virtual std::uint32_t count() const = 0;
+  virtual void post(std::uint32_t worker, std::function<void(Registry&)> task) = 0;
+};
+
+class Registry : public ReplySink, public fill::FillSink, public FenceService {
+ public:
+  Registry(std::uint32_t worker, Peers& peers) : worker_(worker), peers_(peers) {}
+
+  /// Null when the cache is off.
+  void use_link(std::shared_ptr<fill::FillLink> link) { link_ = std::move(link); }
+
+  /// A name for a new client; remove() ends it.
+  Requester reserve();
+  void add(const Requester& name, std::shared_ptr<Client> client);
+  void remove(const Requester& name);
+  std::size_t size() const { return size_; }
+
+  /// The client has deadlines: tick it until it has none.
+  void watch(const Requester& name);
+
+  void on_tick(state::Nanos now);
+  void sweep(state::Nanos now);
+  /// Closes clients that have nothing under way and were silent for `silence`; all when 0 and `force`.
+  void close_quiet(state::Nanos now, state::Nanos silence, bool force);
+
+  void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override;
+  Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override;
+  Flow on_relay(const Requester& to, std::string_view bytes) override;
+  void on_lost(const LostRun& run, const Failure& failure) override;
+  void on_relay_lost(const Requester& to) override;
+  void on_batch_end() override;
+  void on_uncongested() override;
+
+  void on_fetched(std::span<const cache::Waiter> waiters, const fill::FetchResult& result) override;
+  void on_fence(fill::FenceId fence) override;
+  void start_fence(const Requester& to) override;
+
+ private:
+  struct Place {
+    std::shared_ptr<Client> client;
+    std::uint32_t generation = 1;
+    bool dirty = false;
+    bool watched = false;
+  };
+  struct Fence {
+    Requester to;
+    std::uint32_t missing;  // acknowledgements
+  };
+
+  /// Null when the name's session has left.
+  Session* find(const Requester& name);
+  void mark_dirty(std::uint32_t index);
+  void acknowledge(fill::FenceId fence);
+  void ask_own_link(fill::FenceId fence);
+
+  const std::uint32_t worker_;
+  Peers& peers_;
+  std::shared_ptr<fill::FillLink> link_;
+  std::vector<Place> places_;
+  std::vector<std::uint32_t> free_;
+  std::size_t size_ = 0;
+  std::vector<std::uint32_t> dirty_;
+  std::vector<std::uint32_t> serving_;
+  bool serving_now_ = false;
+  std::vector<std::uint32_t> watched_;
+  std::unordered_map<fill::FenceId, Fence> fences_;
+  std::uint64_t next_fence_ = 1;
+};
+
+}  // namespace pillion::data::session

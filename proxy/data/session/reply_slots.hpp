@@ -1,0 +1,92 @@
+// Replies leave in the order of their requests, whoever answers them.
+//
+// A pipeline of  GET a (hit)  SET b (upstream)  GET c (fetch)  PING (local):
+//
+//   GET a   nothing waits, so its bytes go straight to the client; no slot
+//   SET b   slot 0  kUpstream, the front: its reply will go straight to the client
+//   GET c   slot 1  kFetch: if its answer is first, it is parked here
+//   PING    slot 2  kReady, "+PONG" parked until slots 0 and 1 are gone
+//
+// Neighbouring commands of one kind share a slot (`unanswered` counts them), so a deep pipeline costs
+// one slot, not thousands.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "protocol/resp/downgrade.hpp"
+#include "proxy/data/reply_sink.hpp"
+#include "proxy/data/request/effects.hpp"
+#include "proxy/data/ring_queue.hpp"
+#include "proxy/state/clock.hpp"
+
+namespace pillion::data::session {
+
+/// What a reply changes in the session beyond being passed on. Such a command has a slot of its own.
+enum class SlotAction : std::uint8_t {
+  kNone,
+  kAuth,      // +OK: the pending identity is the session's
+  kHello,     // as kAuth; the reply becomes HELLO's
+  kSelect,    // +OK: the pending database
+  kExec,      // the transaction is over: a queued SELECT holds from here
+};
+
+struct Slot {
+  enum class State : std::uint8_t {
+    kUpstream,  // `unanswered` replies come from a lane
+    kFetch,     // one answer comes from a fill link
+    kFence,     // answered, but not to be released before the fences are acknowledged (I8-F)
+    kReady,     // all there is, is in `parked`
+  };
+  State state = State::kReady;
+  SlotAction action = SlotAction::kNone;
+  request::EffectKind effect = request::EffectKind::kNone;
+  resp::Shape shape = resp::Shape::kAsIs;
+  int protocol = 2;          // the client's when it asked
+  bool discard = false;      // CLIENT REPLY OFF or SKIP
+  bool retried = false;      // its commands were sent a second time
+  bool aside = false;        // a read that does not travel on the session's lane
+  bool fence_asked = false;  // kUnknown: the fences are under way
+  bool fence_acked = false;
+  CommandClass command_class = CommandClass::kWrite;
+  std::uint32_t unanswered = 0;
+  std::uint32_t keys = 0;    // kKeys: names per command in the session's list
+  state::Nanos started = 0;
+  std::string parked;
+
+  /// I8-F: nothing of the reply may leave yet.
+  bool held_back() const { return effect == request::EffectKind::kUnknown && !fence_acked; }
+};
+
+/// Slots by sequence number.
+class ReplySlots {
+ public:
+  bool empty() const { return slots_.empty(); }
+  std::size_t size() const { return slots_.size(); }
+  Slot& front() { return slots_.front(); }
+  Slot& back() { return slots_.back(); }
+  Slot& operator[](std::size_t i) { return slots_[i]; }
+
+  /// Null when the slot is gone.
+  Slot* find(std::uint64_t sequence) {
+    const std::uint64_t index = sequence - first_;
+    return sequence >= first_ && index < slots_.size() ? &slots_[index] : nullptr;
+  }
+  bool is_front(std::uint64_t sequence) const { return sequence == first_; }
+
+  std::uint64_t next_sequence() const { return first_ + slots_.size(); }
+  std::uint64_t back_sequence() const { return next_sequence() - 1; }
+
+  Slot& push(Slot slot) { return slots_.push_back(std::move(slot)); }
+  void pop() {
+    slots_.pop_front();
+    ++first_;
+  }
+  void release_memory() { slots_.release_memory(); }
+
+ private:
+  RingQueue<Slot> slots_;
+  std::uint64_t first_ = 1;  // sequence of the front
+};
+
+}  // namespace pillion::data::session

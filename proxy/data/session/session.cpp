@@ -1,0 +1,439 @@
+// From a client's bytes to what is done with each command.
+#include "proxy/data/session/session.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "protocol/command/keys.hpp"
+#include "protocol/command/table.hpp"
+#include "protocol/resp/writer.hpp"
+#include "proxy/data/session/local_commands.hpp"
+
+namespace pillion::data::session {
+namespace {
+
+// A client that has so much unread output is not read before it takes some.
+constexpr std::size_t kOutputHighWater = 1UL << 20;
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+}  // namespace
+
+Session::Session(SessionContext& context, const Requester& name, ClientState state)
+    : context_(context), name_(name), state_(std::move(state)) {
+  state_.identity = context_.identity;
+  state_.database = context_.database;
+  eligible_ = context_.cache_enabled;
+}
+
+Session::~Session() {
+  // Replies on the shared lane find nobody and are dropped in order. Lanes of our own end with us: a
+  // client blocked in BLPOP must not take an element after it left.
+  drop_lease();
+  drop_spare();
+  for (Aside& aside : asides_) aside.lane->close();
+  if (paused_lane_) paused_lane_->resume();
+}
+
+bool Session::wants_input() const {
+  return !blocked_ && !awaiting_ && !congested_ && !closing_ && !aborted_ && output_bytes() < kOutputHighWater;
+}
+
+std::size_t Session::process(std::string_view bytes, state::Nanos now) {
+  now_ = now;
+  blocked_ = false;
+  congested_ = false;
+  std::size_t used = 0;
+  while (used < bytes.size() && wants_input()) {
+    if (large_) {
+      used += feed_large(bytes.substr(used));
+      continue;
+    }
+    if (relay_) {
+      const std::size_t n = feed_relay(bytes.substr(used));
+      used += n;
+      if (n == 0) break;
+      continue;
+    }
+    if (large_unanswered_ || slots_.size() >= context_.max_pipeline || on_lane_ >= context_.max_pipeline) {
+      blocked_ = true;
+      break;
+    }
+    switch (parser_.parse(bytes.substr(used))) {
+      case resp::RequestParser::Result::kCommand:
+        if (handle(parser_.command()) == Step::kWait) {
+          blocked_ = !congested_;
+          return used;
+        }
+        used += parser_.consumed();
+        break;
+      case resp::RequestParser::Result::kNothing: used += parser_.consumed(); break;
+      case resp::RequestParser::Result::kNeedMore: return used;
+      case resp::RequestParser::Result::kLarge:
+        if (begin_large(parser_.command()) == Step::kWait) {
+          blocked_ = true;
+          return used;
+        }
+        break;
+      case resp::RequestParser::Result::kError:
+        context_.counters.protocol_errors_client.add();
+        protocol_error(parser_.error_text());
+        return bytes.size();
+      case resp::RequestParser::Result::kCrossProtocol:
+        aborted_ = state::DisconnectReason::kCrossProtocol;
+        return bytes.size();
+    }
+  }
+  return closing_ ? bytes.size() : used;
+}
+
+void Session::protocol_error(std::string_view text) {
+  reply_locally(text);
+  begin_close(state::DisconnectReason::kProtocolError);
+}
+
+Session::Step Session::handle(const resp::Command& command) {
+  const command::Spec* spec = &command::find(command.name());
+  if (spec->is(command::kContainer) && command.argc() > 1) spec = &command::find_sub(*spec, command.arg(1));
+  state_.last_command_at = now_;
+  if (doomed_) return handle_doomed(*spec);
+  if (lease_) return handle_leased(*spec, command);
+  return handle_normal(*spec, command);
+}
+
+Session::Step Session::handle_normal(const command::Spec& spec, const resp::Command& command) {
+  if (spec.cacheable != 0) return read(spec, command);
+  if (!command::arity_ok(spec, command.argc())) {
+    if (spec.route != command::Route::kLocal) return forward(spec, command);  // upstream words the error
+    std::string out;
+    append_wrong_arity(out, lower_case(spec.name));
+    reply_locally(out);
+    return Step::kNext;
+  }
+  switch (spec.route) {
+    case command::Route::kForward:
+    case command::Route::kCacheable: return forward(spec, command);
+    case command::Route::kLocal: return handle_local(spec, command);
+    case command::Route::kTransaction:
+      // Without a transaction EXEC, DISCARD and UNWATCH change nothing: the upstream says so.
+      if (spec.name != "MULTI" && spec.name != "WATCH") return forward(spec, command);
+      [[fallthrough]];
+    case command::Route::kScript:
+    case command::Route::kBlock:
+      if (!slots_.empty()) return Step::kWait;
+      if (!acquire_lease()) return Step::kNext;
+      return handle_leased(spec, command);
+    case command::Route::kRelay:
+      if (!slots_.empty()) return Step::kWait;
+      if (spec.name == "UNSUBSCRIBE" || spec.name == "PUNSUBSCRIBE" || spec.name == "SUNSUBSCRIBE") {
+        return unsubscribe_unsubscribed(spec, command);
+      }
+      if (spec.is(command::kContainer)) {
+        // A subcommand nobody knows: let the upstream answer where it can do no harm.
+        if (!acquire_lease()) return Step::kNext;
+        lease_dirty_ = true;
+        return handle_leased(spec, command);
+      }
+      return start_relay(command);
+    case command::Route::kDenied: break;
+  }
+  fail_locally("ERR this command is not passed on by Pillion");
+  return Step::kNext;
+}
+
+bool Session::read_conflicts(const command::Spec& spec, const resp::Command& command) {
+  if (!write_filter_.any()) return false;
+  keys_scratch_.clear();
+  if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown) return true;
+  return std::any_of(keys_scratch_.begin(), keys_scratch_.end(), [this](std::string_view key) {
+    return write_filter_.may_contain(cache::hash_name(key));
+  });
+}
+
+Session::Step Session::read(const command::Spec& spec, const resp::Command& command) {
+  if (!eligible_) {
+    const auto reason = context_.cache_enabled ? state::BypassReason::kIdentity : state::BypassReason::kDisabled;
+    context_.counters.cache_bypasses[static_cast<std::size_t>(reason)].add();
+    return forward(spec, command);
+  }
+  if (!command::arity_ok(spec, command.argc())) return forward(spec, command);
+  if (read_conflicts(spec, command)) {
+    context_.counters.cache_bypasses[static_cast<std::size_t>(state::BypassReason::kProgramOrder)].add();
+    return forward(spec, command);
+  }
+  if (state_.reply_mode != ReplyMode::kOn) {
+    context_.counters.cache_bypasses[static_cast<std::size_t>(state::BypassReason::kPinned)].add();
+    return forward(spec, command);
+  }
+  const bool direct = slots_.empty();
+  std::string parked;
+  const request::HitTarget target{direct ? &out_ : nullptr, &parked};
+  const request::Read request{spec, command, state_.database, state_.protocol, now_, waiter()};
+  const request::ReadResult result = context_.reader.read(request, target);
+  switch (result.outcome) {
+    case request::ReadOutcome::kHit:
+      context_.counters.requests_l1.add();
+      if (!direct) park(new_slot(Slot::State::kReady), parked);
+      return Step::kNext;
+    case request::ReadOutcome::kUpstream: return forward(spec, command);
+    case request::ReadOutcome::kWaiting:
+    case request::ReadOutcome::kTooLarge: break;
+  }
+  const std::uint64_t sequence = slots_.next_sequence();
+  Slot& slot = new_slot(Slot::State::kFetch);
+  slot.shape = result.shape;
+  ++reads_out_;
+  keys_scratch_.clear();
+  if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown) read_filter_.add_all();
+  for (const std::string_view key : keys_scratch_) read_filter_.add(cache::hash_name(key));
+  if (result.outcome == request::ReadOutcome::kTooLarge) read_aside(sequence, slot, command.raw(), true);
+  return Step::kNext;
+}
+
+upstream::Lane* Session::lane() {
+  if (lease_) return lease_.get();
+  if (on_lane_ == 0 || !shared_) shared_ = context_.lanes.pick(channel_key(), now_);
+  return shared_.get();
+}
+
+Session::Step Session::forward(const command::Spec& spec, const resp::Command& command) {
+  upstream::Lane* const way = lane();
+  if (!way->accepts_commands()) {
+    fail_locally(failure_text(way->last_failure(), false));
+    return Step::kNext;
+  }
+  if (way->congested()) {
+    congested_ = true;
+    return Step::kWait;
+  }
+  request::Effect effect;
+  const bool tracks = context_.cache_enabled;
+  if (tracks) {
+    names_scratch_.clear();
+    const bool arity_ok = command::arity_ok(spec, command.argc());
+    if (arity_ok) effect = request::effect_of(spec, command, keys_scratch_, names_scratch_);
+    // A read that the L1 could also answer must not be followed by an older answer of the L1.
+    if (arity_ok && spec.cacheable != 0 && eligible_ && write_filter_.any()) {
+      keys_scratch_.clear();
+      if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
+        for (const std::string_view key : keys_scratch_) names_scratch_.push_back(cache::hash_name(key));
+        effect = {request::EffectKind::kKeys, static_cast<std::uint32_t>(keys_scratch_.size())};
+      }
+    }
+    if (reads_out_ > 0 && effect.kind != request::EffectKind::kNone) {
+      const bool waits = effect.kind != request::EffectKind::kKeys ||
+                         std::any_of(names_scratch_.begin(), names_scratch_.end(),
+                                     [this](cache::NameHash name) { return read_filter_.may_contain(name); });
+      if (waits) return Step::kWait;
+    }
+  }
+
+  const bool multi_open = in_multi_;
+  const bool bounded = spec.route != command::Route::kBlock || multi_open;
+  const bool retriable = spec.is(command::kReadonly) && spec.effect == command::Effect::kNone && !lease_;
+  const CommandClass command_class = retriable ? CommandClass::kRead : CommandClass::kWrite;
+  Slot* slot = nullptr;
+  if (multi_open) {
+    // Queued now, done by EXEC: the keys are remembered for its reply.
+    if (effect.kind == request::EffectKind::kKeys) {
+      transaction_names_.insert(transaction_names_.end(), names_scratch_.begin(), names_scratch_.end());
+    }
+    transaction_effect_ = std::max(transaction_effect_, effect.kind);
+    slot = lane_slot({}, command_class);
+  } else {
+    slot = lane_slot(effect, command_class);
+    if (effect.kind == request::EffectKind::kKeys) {
+      for (const cache::NameHash name : names_scratch_) {
+        write_names_.push_back(name);
+        write_filter_.add(name);
+      }
+      ++writes_out_;
+    } else if (effect.kind != request::EffectKind::kNone) {
+      write_filter_.add_all();
+      ++writes_out_;
+    }
+  }
+  ++slot->unanswered;
+  ++on_lane_;
+  if (!bounded) blocking_ = true;
+  way->submit(command.raw(), requester(slots_.back_sequence()), command_class, bounded, now_);
+  return Step::kNext;
+}
+
+Session::Step Session::handle_local(const command::Spec& spec, const resp::Command& command) {
+  const std::string_view name = spec.name;
+  if (name == "QUIT") {
+    std::string out;
+    resp::append_simple(out, "OK");
+    reply_locally(out);
+    begin_close(state::DisconnectReason::kQuit);
+    return Step::kNext;
+  }
+  const bool changes_state = name == "AUTH" || name == "HELLO" || name == "SELECT" || name == "RESET";
+  if (changes_state && !slots_.empty()) return Step::kWait;
+  if (name == "RESET") {
+    reset();
+    return Step::kNext;
+  }
+  if (name == "AUTH") {
+    if (command.argc() > 3) {
+      fail_locally("ERR syntax error");
+      return Step::kNext;
+    }
+    upstream::Identity identity;
+    identity.user = command.argc() == 3 ? command.arg(1) : std::string_view();
+    identity.password = command.arg(command.argc() - 1);
+    return authenticate(command.raw(), std::move(identity), SlotAction::kAuth);
+  }
+  const auto upstream = context_.topology.load();
+  const bool needs_auth = upstream->auth_required && !state_.authenticated;
+  if (name == "HELLO") {
+    Hello hello = parse_hello(command);
+    if (!hello.error.empty()) {
+      fail_locally(hello.error);
+      return Step::kNext;
+    }
+    pending_protocol_ = hello.protocol;
+    pending_name_ = std::move(hello.name);
+    if (hello.authenticate) {
+      std::string request;
+      resp::append_request(request, {"AUTH", hello.user, hello.password});
+      return authenticate(request, {std::move(hello.user), std::move(hello.password)}, SlotAction::kHello);
+    }
+    if (needs_auth) {
+      fail_locally(
+          "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
+          "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at "
+          "the same time");
+      return Step::kNext;
+    }
+    if (upstream->redis_version.empty()) {
+      fail_locally(failure_text({FailureKind::kConnect, upstream->error}, false));
+      return Step::kNext;
+    }
+    if (pending_protocol_ != 0) state_.protocol = pending_protocol_;
+    if (pending_name_) state_.name = *std::exchange(pending_name_, std::nullopt);
+    std::string out;
+    append_hello(out, state_, *upstream);
+    reply_locally(out);
+    return Step::kNext;
+  }
+  if (needs_auth) {
+    fail_locally("NOAUTH Authentication required.");
+    return Step::kNext;
+  }
+  if (name == "SELECT") return select(command);
+  if (name == "CLIENT|REPLY") return handle_client_reply(command);
+  std::string out;
+  if (name == "PING") {
+    answer_ping(out, command);
+  } else if (name == "ECHO") {
+    answer_echo(out, command);
+  } else if (!answer_client(out, command, state_, now_)) {
+    return forward(spec, command);
+  }
+  reply_locally(out);
+  return Step::kNext;
+}
+
+Session::Step Session::handle_client_reply(const resp::Command& command) {
+  const std::string_view mode = command.arg(2);
+  if (equals_ignoring_case(mode, "ON")) {
+    state_.reply_mode = ReplyMode::kOn;
+    std::string out;
+    resp::append_simple(out, "OK");
+    reply_locally(out);
+  } else if (equals_ignoring_case(mode, "OFF")) {
+    state_.reply_mode = ReplyMode::kOff;
+  } else if (equals_ignoring_case(mode, "SKIP")) {
+    if (state_.reply_mode != ReplyMode::kOff) state_.reply_mode = ReplyMode::kSkipNext;
+  } else {
+    fail_locally("ERR syntax error");
+  }
+  return Step::kNext;
+}
+
+Session::Step Session::authenticate(std::string_view request, upstream::Identity identity, SlotAction action) {
+  // The upstream decides, on a connection that nobody shares and that ends with the answer (INV-3).
+  auto way = context_.lanes.lease(upstream::ChannelKey{}, now_);
+  if (!way) {
+    fail_locally("ERR upstream connection limit reached");
+    return Step::kNext;
+  }
+  pending_identity_ = std::move(identity);
+  const std::uint64_t sequence = slots_.next_sequence();
+  Slot& slot = new_slot(Slot::State::kUpstream);
+  slot.action = action;
+  slot.aside = true;
+  slot.unanswered = 1;
+  ++reads_out_;
+  way->submit(request, requester(sequence), CommandClass::kWrite, true, now_);
+  asides_.push_back({sequence, std::move(way)});
+  awaiting_ = true;  // what follows depends on the answer
+  return Step::kNext;
+}
+
+Session::Step Session::select(const resp::Command& command) {
+  const auto database = parse_database(command.arg(1));
+  // What is no number changes nothing on a shared connection: the upstream words the error.
+  if (!database) return forward(command::find("SELECT"), command);
+  if (*database == state_.database) {
+    std::string out;
+    resp::append_simple(out, "OK");
+    reply_locally(out);
+    return Step::kNext;
+  }
+  // Asked on a lane of that very database: there it changes nothing, and the upstream has decided.
+  shared_ = context_.lanes.pick({state_.identity, *database, state_.protocol}, now_);
+  if (!shared_->accepts_commands()) {
+    const Failure failure = shared_->last_failure();
+    fail_locally(failure.kind == FailureKind::kRefused ? std::string(failure.detail) : failure_text(failure, false));
+    shared_ = nullptr;
+    return Step::kNext;
+  }
+  pending_database_ = *database;
+  Slot& slot = new_slot(Slot::State::kUpstream);
+  slot.action = SlotAction::kSelect;
+  slot.unanswered = 1;
+  ++on_lane_;
+  shared_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kRead, true, now_);
+  awaiting_ = true;
+  return Step::kNext;
+}
+
+void Session::reset() {
+  drop_lease();
+  drop_spare();
+  doomed_ = false;
+  state_.identity = context_.identity;
+  state_.database = context_.database;
+  state_.authenticated = false;
+  state_.protocol = 2;
+  state_.reply_mode = ReplyMode::kOn;
+  state_.no_evict = false;
+  state_.no_touch = false;
+  state_.name.clear();
+  eligible_ = context_.cache_enabled;
+  shared_ = nullptr;
+  std::string out;
+  resp::append_simple(out, "RESET");
+  reply_locally(out);
+}
+
+void Session::release_memory() {
+  if (!slots_.empty()) return;
+  slots_.release_memory();
+  write_names_.release_memory();
+  out_.release_memory();
+  std::vector<std::string_view>().swap(keys_scratch_);
+  std::vector<cache::NameHash>().swap(names_scratch_);
+  std::vector<cache::NameHash>().swap(transaction_names_);
+}
+
+}  // namespace pillion::data::session

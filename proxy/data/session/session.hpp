@@ -1,0 +1,246 @@
+// One client, without its socket: bytes and replies in, bytes and lane calls out.
+//
+// Order (COHERENCE I10, DESIGN section 2). At any time a session's commands travel on at most one lane:
+// the shared one, or a lease of its own. Changing lanes waits until everything was answered
+// (a barrier). Beside the lane, reads may be answered by the L1 or fetched by a fill link; they change
+// places with the lane's commands only where nobody can tell:
+//   - a read whose key has an unanswered write travels on the lane, behind the write;
+//   - a write whose key has an unanswered fetch waits for it, as does any command with unknown keys.
+//
+// Modes:
+//   normal        shared lane, L1
+//   leased        a lane of its own: MULTI ... EXEC, WATCH, blocking commands, scripts (INV-2);
+//                 everything but QUIT and RESET goes there; no L1 (I15). Ends when all is answered
+//                 and no MULTI or WATCH is open; the lane is kept a moment for the next such command.
+//   large         a command of more than 1 MiB is on its way through a lease, piece by piece
+//   relay         SUBSCRIBE, MONITOR, CLIENT TRACKING ...: a lease whose bytes pass both ways as they
+//                 come, until RESET, QUIT or the end
+//
+// Ownership: owned by its ClientConnection; others know its Requester name. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/command/spec.hpp"
+#include "protocol/resp/request_parser.hpp"
+#include "proxy/data/fill/fill_link_fsm.hpp"
+#include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/reply_sink.hpp"
+#include "proxy/data/request/effects.hpp"
+#include "proxy/data/request/reader.hpp"
+#include "proxy/data/session/client_state.hpp"
+#include "proxy/data/session/reply_slots.hpp"
+#include "proxy/data/upstream/lane.hpp"
+#include "proxy/net/write_queue.hpp"
+#include "proxy/state/counters.hpp"
+#include "proxy/state/published.hpp"
+#include "proxy/state/topology_snapshot.hpp"
+
+namespace pillion::data::session {
+
+/// Asks every fill link to prove that it has seen everything (I8-F); answered by
+/// Session::on_fenced, at once when there is nothing to ask.
+class FenceService {
+ public:
+  virtual ~FenceService() = default;
+  virtual void start_fence(const Requester& to) = 0;
+};
+
+/// What all sessions of a worker share.
+struct SessionContext {
+  upstream::LaneProvider& lanes;
+  request::Reader& reader;
+  fill::Invalidator& invalidator;
+  FenceService& fences;
+  state::Counters& counters;
+  const state::Published<state::TopologySnapshot>& topology;
+  std::uint32_t worker = 0;
+  bool cache_enabled = true;
+  upstream::Identity identity;         // Pillion's own
+  std::uint32_t database = 0;          // of upstream.url
+  std::string upstream_name;           // for error texts
+  state::Nanos command_timeout = 5 * state::kSecond;
+  state::Nanos output_stall_timeout = 10 * state::kSecond;
+  std::size_t output_limit = 64UL << 20;
+  std::uint32_t max_pipeline = 10'000;
+};
+
+class Session {
+ public:
+  Session(SessionContext& context, const Requester& name, ClientState state);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Handles as many complete commands of `bytes` as it may at the moment; returns the bytes used.
+  /// The rest is handed over again, with more behind it or after wants_input() became true.
+  std::size_t process(std::string_view bytes, state::Nanos now);
+
+  /// False: reading the client makes no sense now (a barrier, a congested lane, a full output).
+  bool wants_input() const;
+  /// A barrier may have fallen since the last call: process() what is buffered.
+  bool take_wakeup() { return std::exchange(wakeup_, false); }
+
+  // Replies (see ReplySink, FillSink).
+  void on_replies(std::uint64_t slot, std::string_view bytes, std::uint32_t frames, state::Nanos now);
+  Flow on_fragment(std::uint64_t slot, std::string_view bytes, bool last, state::Nanos now);
+  Flow on_relay(std::string_view bytes);
+  void on_lost(const LostRun& run, const Failure& failure, state::Nanos now);
+  void on_relay_lost();
+  void on_fetched(std::uint64_t slot, const fill::FetchResult& result, state::Nanos now);
+  void on_fenced(std::uint64_t slot);
+  void on_uncongested() { wakeup_ = true; }
+
+  /// Bytes were written: what paused for a full output may go on.
+  void on_output_progress(state::Nanos now);
+
+  /// Deadlines: overdue fetches, a client that takes nothing, a spare lane nobody needs. False: there is
+  /// none left to watch.
+  bool on_tick(state::Nanos now);
+
+  net::WriteQueue& output() { return out_; }
+  /// Close once the output is written.
+  bool finished() const { return closing_ && slots_.empty(); }
+  /// Close at once.
+  std::optional<state::DisconnectReason> aborted() const { return aborted_; }
+  /// The orderly reason behind finished().
+  state::DisconnectReason close_reason() const { return close_reason_; }
+  /// Nothing unanswered and nothing open: may be closed when draining.
+  bool quiet() const { return slots_.empty() && !lease_ && out_.empty(); }
+  /// May wait for ever for the upstream: nothing to finish for a client that left.
+  bool waits_forever() const { return relay_ || blocking_; }
+  /// Commands wait behind a barrier.
+  bool blocked() const { return blocked_ || awaiting_ || congested_; }
+  void begin_close(state::DisconnectReason reason) {
+    closing_ = true;
+    close_reason_ = reason;
+  }
+  void release_memory();
+
+  const Requester& name() const { return name_; }
+  const ClientState& state() const { return state_; }
+
+ private:
+  enum class Step : std::uint8_t { kNext, kWait };
+
+  // session.cpp: from bytes to a decision
+  Step handle(const resp::Command& command);
+  Step handle_normal(const command::Spec& spec, const resp::Command& command);
+  Step handle_local(const command::Spec& spec, const resp::Command& command);
+  Step handle_client_reply(const resp::Command& command);
+  Step read(const command::Spec& spec, const resp::Command& command);
+  Step forward(const command::Spec& spec, const resp::Command& command);
+  bool read_conflicts(const command::Spec& spec, const resp::Command& command);
+  Step authenticate(std::string_view request, upstream::Identity identity, SlotAction action);
+  Step select(const resp::Command& command);
+  void reset();
+  void protocol_error(std::string_view text);
+
+  // session_pinned.cpp: lanes of its own
+  Step handle_leased(const command::Spec& spec, const resp::Command& command);
+  bool acquire_lease();
+  void settle_lease(state::Nanos now);
+  void drop_lease();
+  Step start_relay(const resp::Command& command);
+  Step unsubscribe_unsubscribed(const command::Spec& spec, const resp::Command& command);
+  Step handle_doomed(const command::Spec& spec);
+  Step submit_exec(const resp::Command& command);
+  void drop_spare();
+  Step begin_large(const resp::Command& command);
+  std::size_t feed_large(std::string_view bytes);
+  std::size_t feed_relay(std::string_view bytes);
+
+  // session_replies.cpp
+  Slot& new_slot(Slot::State state);
+  bool discards_reply();
+  Slot* lane_slot(const request::Effect& effect, CommandClass command_class);
+  void reply_locally(std::string_view bytes);
+  void fail_locally(std::string_view text);
+  void append_reply(Slot& slot, bool front, std::string_view bytes);
+  void apply_effect(Slot& slot, std::uint32_t commands);
+  void on_action_reply(Slot& slot, std::string_view reply);
+  void answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now);
+  void release_ready();
+  void park(Slot& slot, std::string_view bytes);
+  void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text);
+  void read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone);
+  void finish_aside(std::uint64_t sequence, bool clean);
+  bool resend(const LostRun& run, Slot& slot, state::Nanos now);
+  std::string failure_text(const Failure& failure, bool unknown_outcome) const;
+  Flow output_flow(upstream::Lane* lane);
+  std::size_t output_bytes() const { return out_.size() + parked_bytes_; }
+  Requester requester(std::uint64_t slot) const { return {name_.session, name_.generation, slot}; }
+  cache::Waiter waiter() const {
+    return {context_.worker, (std::uint64_t{name_.generation} << 32U) | name_.session, slots_.next_sequence()};
+  }
+  upstream::ChannelKey channel_key() const { return {state_.identity, state_.database, state_.protocol}; }
+  upstream::Lane* lane();
+
+  SessionContext& context_;
+  const Requester name_;
+  ClientState state_;
+  state::Nanos now_ = 0;  // of the batch under way
+
+  resp::RequestParser parser_;
+  ReplySlots slots_;
+  net::WriteQueue out_;
+  std::size_t parked_bytes_ = 0;
+
+  // lanes
+  std::shared_ptr<upstream::Lane> shared_;  // while commands of ours are on it
+  std::shared_ptr<upstream::Lane> lease_;
+  std::shared_ptr<upstream::Lane> spare_;   // a clean lease, kept a moment
+  state::Nanos spare_since_ = 0;
+  std::uint32_t on_lane_ = 0;               // unanswered commands of ours on shared_ or lease_
+  bool lease_dirty_ = false;                // its state is not that of a fresh connection
+  bool in_multi_ = false;
+  bool watching_ = false;
+  bool doomed_ = false;    // the lease was lost inside a transaction: all fails until EXEC or DISCARD
+  bool relay_ = false;
+  bool blocking_ = false;  // a command without a time limit of ours is unanswered
+  std::optional<resp::LargeRequest> large_;
+  bool large_unanswered_ = false;
+  struct Aside {
+    std::uint64_t slot;
+    std::shared_ptr<upstream::Lane> lane;
+  };
+  std::vector<Aside> asides_;               // reads that travel on lanes of their own
+
+  // effects of unanswered commands, in the order of their replies
+  std::vector<std::string_view> keys_scratch_;
+  std::vector<cache::NameHash> names_scratch_;
+  RingQueue<cache::NameHash> write_names_;
+  std::uint32_t writes_out_ = 0;
+  request::NameFilter write_filter_;        // I10: keys with unanswered writes
+  std::uint32_t reads_out_ = 0;
+  request::NameFilter read_filter_;         // keys with unanswered fetches
+  // of the open transaction
+  std::vector<cache::NameHash> transaction_names_;
+  request::EffectKind transaction_effect_ = request::EffectKind::kNone;
+  std::optional<std::uint32_t> transaction_database_;
+
+  // a pending change of state: AUTH, HELLO, SELECT
+  upstream::Identity pending_identity_;
+  std::uint32_t pending_database_ = 0;
+  int pending_protocol_ = 0;
+  std::optional<std::string> pending_name_;
+
+  std::shared_ptr<upstream::Lane> paused_lane_;  // told Flow::kPause
+  state::Nanos output_progress_at_ = 0;
+
+  bool eligible_ = true;   // may use the L1: Pillion's own ACL user
+  bool congested_ = false;
+  bool wakeup_ = false;
+  bool awaiting_ = false;  // AUTH, HELLO or SELECT is unanswered
+  bool blocked_ = false;   // the next command waits for a barrier
+  bool closing_ = false;
+  state::DisconnectReason close_reason_ = state::DisconnectReason::kClient;
+  std::optional<state::DisconnectReason> aborted_;
+};
+
+}  // namespace pillion::data::session

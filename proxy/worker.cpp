@@ -1,0 +1,244 @@
+#include "proxy/worker.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <variant>
+#include <utility>
+
+#include "config/address.hpp"
+#include "protocol/command/cacheable.hpp"
+#include "proxy/net/endpoints.hpp"
+
+namespace pillion {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(20);
+// A gap in which invalidations may have piled up unread.
+constexpr state::Nanos kAway = 5 * state::kMillisecond;
+// A client silent for so long has finished, when draining.
+constexpr state::Nanos kDrainSilence = 250 * state::kMillisecond;
+
+state::Nanos nanos(config::Millis value) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(value).count();
+}
+
+data::upstream::Identity own_identity(const config::UpstreamTarget& upstream) {
+  return {upstream.user, upstream.password};
+}
+
+std::string_view status_name(data::fill::FillLinkFsm::Status status) {
+  switch (status) {
+    case data::fill::FillLinkFsm::Status::kLive: return "live";
+    case data::fill::FillLinkFsm::Status::kHandshake: return "handshake";
+    case data::fill::FillLinkFsm::Status::kRefused: return "refused";
+    case data::fill::FillLinkFsm::Status::kDown:
+    case data::fill::FillLinkFsm::Status::kConnecting:
+    case data::fill::FillLinkFsm::Status::kBackoff: break;
+  }
+  return "down";
+}
+
+}  // namespace
+
+Shared::Shared(const config::Config& configuration, const config::UpstreamTarget& target,
+               state::Published<state::TopologySnapshot>& published, std::size_t workers)
+    : config(configuration),
+      upstream(target),
+      topology(published),
+      cache({configuration.cache.max_bytes, configuration.cache.max_entry_bytes,
+             nanos(configuration.cache.max_staleness)},
+            links),
+      invalidator(cache, links, workers),
+      rules(configuration.cache) {
+  for (const command::CacheRule& rule : command::cache_rules()) cacheable_commands.push_back(rule.name);
+}
+
+Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
+    : index_(index),
+      shared_(shared),
+      work_(io_.get_executor()),
+      turn_end_(io_),
+      registry_(index, peers),
+      upstream_context_{io_,
+                        registry_,
+                        turn_end_,
+                        counters_,
+                        shared.topology,
+                        nanos(shared.config.upstream.connect_timeout),
+                        nanos(shared.config.upstream.command_timeout)},
+      pool_(upstream_context_, {shared.config.upstream.connections, shared.config.upstream.max_dedicated}),
+      reader_(shared.cache, shared.rules, counters_),
+      session_context_{pool_,
+                       reader_,
+                       shared.invalidator,
+                       registry_,
+                       counters_,
+                       shared.topology,
+                       index,
+                       shared.config.cache.enabled,
+                       own_identity(shared.upstream),
+                       shared.upstream.database,
+                       shared.upstream.display,
+                       nanos(shared.config.upstream.command_timeout),
+                       nanos(shared.config.listen.output_stall_timeout),
+                       shared.config.listen.output_limit,
+                       shared.config.listen.max_pipeline},
+      client_context_{session_context_, registry_, buffers_,
+                      [this](state::Nanos now) {
+                        if (link_ && now - latest_batch_ > kAway) link_->drain();
+                        latest_batch_ = now;
+                      },
+                      [this] { shared_.clients.fetch_sub(1, std::memory_order_relaxed); }},
+      timer_(io_) {
+  link_stats_.worker = index;
+  link_stats_.state = "down";
+  if (!shared.config.cache.enabled) {
+    link_stats_.reason = "cache.enabled is false";
+    return;
+  }
+  data::fill::FillLinkOptions options;
+  options.link = static_cast<cache::LinkId>(index);
+  options.identity = own_identity(shared.upstream);
+  options.max_entry_bytes = shared.config.cache.max_entry_bytes;
+  options.max_staleness = nanos(shared.config.cache.max_staleness);
+  options.connect_timeout = nanos(shared.config.upstream.connect_timeout);
+  options.reply_timeout = nanos(shared.config.upstream.command_timeout);
+  options.commands = shared.cacheable_commands;
+  link_ = std::make_shared<data::fill::FillLink>(
+      io_, turn_end_, shared.topology,
+      std::make_unique<data::fill::FillLinkFsm>(std::move(options), shared.cache, shared.links, shared.invalidator,
+                                                registry_, counters_));
+  reader_.use_link(link_.get());
+  registry_.use_link(link_);
+}
+
+Worker::~Worker() { stop(); }
+
+void Worker::listen(std::uint16_t port) {
+  const config::Listen& listen = shared_.config.listen;
+  if (!listen.address.empty()) {
+    const config::Address address = std::get<config::Address>(config::parse_address(listen.address));  // validated
+    auto acceptor = std::make_shared<net::Acceptor>(io_, [this](net::Socket socket) { accept(std::move(socket)); });
+    acceptor->open({address.host, port != 0 ? port : address.port, {}}, index_ == 0);
+    acceptors_.push_back(std::move(acceptor));
+  }
+  // A UNIX socket cannot be shared by the kernel among listeners: the first worker takes it.
+  if (!listen.unix_path.empty() && index_ == 0) {
+    auto acceptor = std::make_shared<net::Acceptor>(io_, [this](net::Socket socket) { accept(std::move(socket)); });
+    acceptor->open({{}, 0, listen.unix_path}, true);
+    acceptors_.push_back(std::move(acceptor));
+  }
+}
+
+std::uint16_t Worker::port() const { return acceptors_.empty() ? 0 : acceptors_.front()->port(); }
+
+void Worker::start() {
+  for (const auto& acceptor : acceptors_) acceptor->start();
+  boost::asio::post(io_, [this] {
+    const state::Nanos now = state::now();
+    if (link_) link_->start(now);
+    // Warm: the first client must not wait for a connection.
+    pool_.pick({own_identity(shared_.upstream), shared_.upstream.database, 2}, now);
+    tick();
+  });
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+void Worker::post(std::function<void(data::session::Registry&)> task) {
+  boost::asio::post(io_, [this, task = std::move(task)] { task(registry_); });
+}
+
+void Worker::accept(net::Socket socket) {
+  if (shared_.clients.fetch_add(1, std::memory_order_relaxed) >= shared_.config.listen.max_clients) {
+    shared_.clients.fetch_sub(1, std::memory_order_relaxed);
+    counters_.clients_rejected.add();
+    constexpr std::string_view kFull = "-ERR max number of clients reached\r\n";
+    (void)::send(socket.native_handle(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return;
+  }
+  net::ErrorCode ec;
+  socket.non_blocking(true, ec);
+  net::tune(socket);
+  const state::Nanos now = state::now();
+  data::session::ClientState state;
+  state.id = shared_.next_client_id.fetch_add(1, std::memory_order_relaxed);
+  state.peer = net::peer_name(socket);
+  state.local = net::local_name(socket);
+  state.descriptor = socket.native_handle();
+  state.connected_at = now;
+  state.last_command_at = now;
+  counters_.clients_accepted.add();
+  counters_.clients_connected.add();
+  const data::Requester name = registry_.reserve();
+  auto client = std::make_shared<data::session::ClientConnection>(client_context_, std::move(socket), name,
+                                                                  std::move(state));
+  registry_.add(name, client);
+  client->start();
+}
+
+void Worker::tick() {
+  const state::Nanos now = state::now();
+  if (link_) link_->on_tick(now);
+  pool_.on_tick(now);
+  registry_.on_tick(now);
+  registry_.on_batch_end();
+  if (now - swept_at_ >= state::kSecond) {
+    swept_at_ = now;
+    registry_.sweep(now);
+  }
+  if (draining_) registry_.close_quiet(now, kDrainSilence, false);
+  publish_link_stats();
+  timer_.expires_after(kTick);
+  timer_.async_wait([this](const net::ErrorCode& ec) {
+    if (!ec) tick();
+  });
+}
+
+void Worker::publish_link_stats() {
+  if (!link_) return;
+  const auto& fsm = link_->fsm();
+  const auto id = static_cast<cache::LinkId>(index_);
+  const bool live = fsm.status() == data::fill::FillLinkFsm::Status::kLive;
+  const std::lock_guard lock(link_stats_mutex_);
+  link_stats_.state = status_name(fsm.status());
+  link_stats_.reason = live ? std::string() : fsm.reason();
+  link_stats_.generation = shared_.links.generation(id);
+}
+
+state::LinkStats Worker::link_stats() const {
+  state::LinkStats stats;
+  {
+    const std::lock_guard lock(link_stats_mutex_);
+    stats = link_stats_;
+  }
+  if (stats.state == "live") {
+    const auto synced_at = shared_.links.synced_at(static_cast<cache::LinkId>(index_));
+    stats.lease_age_seconds = static_cast<double>(state::now() - synced_at) / static_cast<double>(state::kSecond);
+  }
+  return stats;
+}
+
+void Worker::drain() {
+  boost::asio::post(io_, [this] {
+    draining_ = true;
+    for (const auto& acceptor : acceptors_) acceptor->close();
+  });
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  boost::asio::post(io_, [this] {
+    for (const auto& acceptor : acceptors_) acceptor->close();
+    timer_.cancel();
+    registry_.close_quiet(state::now(), 0, true);
+    if (link_) link_->close();
+    pool_.close_all();
+    work_.reset();
+    io_.stop();
+  });
+  thread_.join();
+}
+
+}  // namespace pillion

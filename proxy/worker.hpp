@@ -1,0 +1,103 @@
+// One worker: an io_context, its thread, and everything that lives and dies on it: listeners,
+// sessions, upstream connections, one fill link. Shared with the other workers: the cache, the link
+// table, the cache rules.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "config/config.hpp"
+#include "proxy/data/cache/cache.hpp"
+#include "proxy/data/fill/fill_link.hpp"
+#include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/request/cache_rules.hpp"
+#include "proxy/data/request/reader.hpp"
+#include "proxy/data/session/client_connection.hpp"
+#include "proxy/data/session/registry.hpp"
+#include "proxy/data/upstream/pool.hpp"
+#include "proxy/net/acceptor.hpp"
+#include "proxy/net/buffer_pool.hpp"
+#include "proxy/net/turn_end.hpp"
+#include "proxy/state/counters.hpp"
+#include "proxy/state/data_plane_ops.hpp"
+
+namespace pillion {
+
+/// What the workers of one process have in common. Outlives them.
+struct Shared {
+  const config::Config& config;
+  const config::UpstreamTarget& upstream;
+  state::Published<state::TopologySnapshot>& topology;
+  cache::LinkTable links;
+  cache::Cache cache;
+  data::fill::Invalidator invalidator;
+  data::request::CacheRules rules;
+  std::vector<std::string_view> cacheable_commands;
+  std::atomic<std::uint64_t> next_client_id{1};
+  std::atomic<std::uint32_t> clients{0};
+
+  Shared(const config::Config& config, const config::UpstreamTarget& upstream,
+         state::Published<state::TopologySnapshot>& topology, std::size_t workers);
+};
+
+class Worker {
+ public:
+  Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers);
+  ~Worker();
+
+  /// Binds; throws std::system_error. `port` overrides the configured one when not 0 (the first
+  /// worker's choice of a free port). Before start().
+  void listen(std::uint16_t port);
+  std::uint16_t port() const;
+
+  void start();
+  /// Stops accepting; clients leave as they fall silent. Any thread.
+  void drain();
+  /// Ends everything, joins.
+  void stop();
+
+  void post(std::function<void(data::session::Registry&)> task);
+
+  const state::Counters& counters() const { return counters_; }
+  state::LinkStats link_stats() const;
+
+ private:
+  void accept(net::Socket socket);
+  void tick();
+  void publish_link_stats();
+
+  const std::uint32_t index_;
+  Shared& shared_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  state::Counters counters_;
+  net::TurnEnd turn_end_;
+  net::BufferPool buffers_;
+  data::session::Registry registry_;
+  data::upstream::UpstreamContext upstream_context_;
+  data::upstream::Pool pool_;
+  std::shared_ptr<data::fill::FillLink> link_;
+  data::request::Reader reader_;
+  data::session::SessionContext session_context_;
+  data::session::ClientContext client_context_;
+  std::vector<std::shared_ptr<net::Acceptor>> acceptors_;
+  boost::asio::steady_timer timer_;
+  std::thread thread_;
+  state::Nanos latest_batch_ = 0;
+  state::Nanos swept_at_ = 0;
+  bool draining_ = false;
+
+  mutable std::mutex link_stats_mutex_;
+  state::LinkStats link_stats_;
+};
+
+}  // namespace pillion

@@ -84,6 +84,10 @@ bool PillionProcess::wait_for_l1(Millis patience) {
   RespClient probe = client();
   return eventually(
       [&] {
+        const std::string metrics = http_get("/metrics").body;
+        if (metric_in(metrics, "pillion_fill_link_up") < metric_in(metrics, "pillion_workers")) {
+          return false;
+        }
         const auto before = hits();
         probe("GET", kProbeKey);
         probe("GET", kProbeKey);

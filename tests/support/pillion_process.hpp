@@ -46,7 +46,8 @@ class PillionProcess {
   /// GETs answered from the L1 so far.
   std::uint64_t hits() const;
 
-  /// Waits until a repeated GET is a hit; false when that does not happen.
+  /// Waits until the fill link of every worker is live and a repeated GET is a hit; false when that
+  /// does not happen.
   bool wait_for_l1(Millis patience = kPatience);
   /// Waits until it answers a PING that went to the upstream and /readyz says 200.
   bool wait_until_ready(Millis patience = kPatience);

@@ -49,8 +49,12 @@ class Reader {
       case '>':
         return read_items(to_integer(rest), value);
       case '%':
-      case '|':
         return read_items(2 * to_integer(rest), value);
+      case '|': {
+        // An attribute belongs to the reply behind it.
+        Value attribute;
+        return read_items(2 * to_integer(rest), attribute) && read(value);
+      }
       default:
         throw std::runtime_error("no RESP type: " + printable(line));
     }

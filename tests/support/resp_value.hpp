@@ -16,7 +16,7 @@ struct Value {
   char type = '_';           // the first byte on the wire
   bool null = false;         // "$-1", "*-1" or "_"
   std::string text;          // of every type that is not an aggregate, as it stood on the wire
-  std::vector<Value> items;  // of aggregates; maps and attributes alternate key and value
+  std::vector<Value> items;  // of aggregates; maps alternate key and value; attributes are skipped
 
   bool is_error() const { return type == '-' || type == '!'; }
   bool is_null() const { return null; }

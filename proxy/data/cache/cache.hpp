@@ -51,6 +51,7 @@
 #include "proxy/data/cache/link_table.hpp"
 #include "proxy/data/cache/shard.hpp"
 #include "proxy/state/clock.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::cache {
 
@@ -185,7 +186,7 @@ inline Entry* Cache::find_live(Shard& shard, const CacheKey& key, state::Nanos n
   }
   if (kind_of(*entry) != EntryKind::kTooLarge) {
     links_.mark_used(link);
-    if (now - synced_at > limits_.max_staleness) {
+    if (now - synced_at > limits_.max_staleness && state::holds(state::Invariant::kI4Lease)) {
       cause = MissCause::kLease;  // the entry stays: the next probe may renew the lease
       return nullptr;
     }

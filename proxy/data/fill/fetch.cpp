@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/state/invariant.hpp"
+
 namespace pillion::data::fill {
 
 std::optional<state::Nanos> fill_deadline(std::int64_t pttl_ms, bool missing, state::Nanos sent_at,
@@ -12,7 +14,7 @@ std::optional<state::Nanos> fill_deadline(std::int64_t pttl_ms, bool missing, st
     return now + std::min(ages.negative, ages.value);
   }
   const state::Nanos by_age = now + ages.value;
-  if (pttl_ms == kNoTtl) return by_age;
+  if (pttl_ms == kNoTtl || !state::holds(state::Invariant::kI7Deadline)) return by_age;
   if (pttl_ms <= 1) return std::nullopt;
   // Counted from before the bytes left: the server computed PTTL later, so this is never late.
   const state::Nanos ttl =

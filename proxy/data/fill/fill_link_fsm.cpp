@@ -8,6 +8,7 @@
 #include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/fill/server_check.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::data::fill {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 // A push or a handshake reply that exceeds this is not from a Redis we know.
 constexpr std::size_t kMaxControlFrame = 4UL << 20;
 constexpr std::uint32_t kProbesPerLease = 4;
+
+using state::Invariant;
 
 std::string_view error_text(std::string_view frame) { return frame.substr(1, frame.size() - 3); }
 
@@ -173,7 +176,7 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
       // The sink may send at once: the operation leaves the queue first.
       const FenceId fence = operation.fence;
       const bool overdue = operation.overdue;
-      links_.synced(options_.link, operation.sent_at);
+      links_.synced(options_.link, proven_at(operation, now));
       operations_.pop_front();
       if (!overdue) sink_.on_fence(fence);
       return true;
@@ -181,14 +184,19 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
     case Kind::kFetch:
       on_fetch_part(operation, frame, now);
       if (operation.parts_read <= operation.fetch->keys.size()) return true;
-      links_.synced(options_.link, operation.sent_at);
+      links_.synced(options_.link, proven_at(operation, now));
       finish(operation, now);
       operations_.pop_front();
       return true;
   }
-  if (status_ == Status::kLive) links_.synced(options_.link, operation.sent_at);
+  if (status_ == Status::kLive) links_.synced(options_.link, proven_at(operation, now));
   operations_.pop_front();
   return true;
+}
+
+/// I4: the moment an answered operation proves the stream to be complete up to.
+state::Nanos FillLinkFsm::proven_at(const Operation& operation, state::Nanos now) {
+  return state::holds(Invariant::kI4SendTime) ? operation.sent_at : now;
 }
 
 bool FillLinkFsm::on_handshake_reply(Operation& operation, std::string_view frame, state::Nanos) {
@@ -211,7 +219,7 @@ bool FillLinkFsm::on_push(std::string_view frame) {
   switch (push.kind()) {
     case resp::Push::Kind::kInvalidateAll:
       counters_.flushes_null_push.add();
-      links_.bump(options_.link);
+      if (state::holds(Invariant::kI3NullPush)) links_.bump(options_.link);
       if (!operations_.empty()) operations_.front().dirty = true;
       return true;
     case resp::Push::Kind::kInvalidate: {
@@ -222,7 +230,7 @@ bool FillLinkFsm::on_push(std::string_view frame) {
         Operation& front = operations_.front();
         if (front.kind != Kind::kFetch || front.parts_read == 0) continue;
         for (std::size_t i = 0; i < front.fetch->keys.size(); ++i) {
-          if (front.fetch->key(i) == key) front.dirty = true;
+          if (front.fetch->key(i) == key) front.dirty = state::holds(Invariant::kI6OneVersion);
         }
       }
       return true;
@@ -263,7 +271,8 @@ void FillLinkFsm::finish(Operation& operation, state::Nanos now) {
 void FillLinkFsm::finish_single(Operation& operation, state::Nanos now) {
   const Fetch& fetch = *operation.fetch;
   const std::string& frame = *operation.value;
-  const bool error = frame.front() == '-' || frame.front() == '!' || frame.front() == '|';
+  const bool error = (frame.front() == '-' || frame.front() == '!' || frame.front() == '|') &&
+                     state::holds(Invariant::kI13NoErrors);
   const bool plain = resp::same_in_resp2(frame, resp::Shape::kAsIs);
   cache::Fill fill;
   if (!error && !operation.dirty && operation.generation == links_.generation(options_.link)) {
@@ -373,7 +382,7 @@ void FillLinkFsm::resolve_lost(Operation& operation) {
 
 void FillLinkFsm::lose(state::Nanos) {
   // I3: distrust first, then tell those who wait.
-  links_.close(options_.link);
+  if (state::holds(Invariant::kI3Generation)) links_.close(options_.link);
   if (status_ == Status::kLive) counters_.flushes_link_lost.add();
   RingQueue<Operation> lost = std::exchange(operations_, {});
   out_.clear();

@@ -115,6 +115,7 @@ class FillLinkFsm {
   Operation& stage(Kind kind, state::Nanos now);
   bool on_frame(std::string_view frame, state::Nanos now);  // false: distrust, reason_ says why
   bool on_handshake_reply(Operation& operation, std::string_view frame, state::Nanos now);
+  static state::Nanos proven_at(const Operation& operation, state::Nanos now);
   bool on_push(std::string_view frame);
   void on_fetch_part(Operation& operation, std::string_view frame, state::Nanos now);
   void finish(Operation& operation, state::Nanos now);

@@ -10,6 +10,7 @@
 
 #include "proxy/data/cache/cache.hpp"
 #include "proxy/state/counters.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::data::fill {
 
@@ -30,13 +31,15 @@ class Invalidator {
   /// before is poisoned.
   void on_own_write(cache::NameHash key, state::Counters& counters) {
     counters.invalidations_own.add();
-    cache_.erase(key, true);
+    if (!state::holds(state::Invariant::kI8OwnWrite)) return;
+    cache_.erase(key, state::holds(state::Invariant::kI9Poison));
   }
 
   /// FLUSHALL, FLUSHDB, SWAPDB through this Pillion (I8-A): all generations end, all flights are
   /// poisoned.
   void on_own_flush(state::Counters& counters) {
     counters.flushes_own.add();
+    if (!state::holds(state::Invariant::kI8Flush)) return;
     for (std::size_t i = 0; i < link_count_; ++i) links_.bump(static_cast<cache::LinkId>(i));
     cache_.poison_all();
   }

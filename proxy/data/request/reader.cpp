@@ -5,6 +5,7 @@
 
 #include "protocol/command/table.hpp"
 #include "protocol/resp/writer.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::data::request {
 namespace {
@@ -69,8 +70,9 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   const std::string_view key = command.arg(1);
   const std::string_view arguments = command.raw_args();
   const cache::NameHash name = cache::hash_name(key);
+  const std::uint32_t database = state::holds(state::Invariant::kI14Database) ? read.database : 0;
   const cache::CacheKey cache_key{
-      name, cache::hash_variant(name, read.database, read.spec.id, arguments, command.argc() == 2), read.database,
+      name, cache::hash_variant(name, database, read.spec.id, arguments, command.argc() == 2), database,
       read.spec.id, arguments};
   const auto on_hit = [&](const cache::Entry& entry) { deliver(entry, read.protocol, shape, target); };
 
@@ -148,7 +150,7 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
           link = from;
           generation = of;
         }
-        if (from != link || of != generation) {
+        if ((from != link || of != generation) && state::holds(state::Invariant::kI12MultiKey)) {
           generation = 0;
           return;
         }
@@ -172,7 +174,7 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
     member.ages = *ages;
     fetch.keys.push_back(member);
   }
-  if (whole && sequence == cache_.erase_sequence()) {
+  if (whole && (sequence == cache_.erase_sequence() || !state::holds(state::Invariant::kI12MultiKey))) {
     counters_.cache_hits.add();
     (target.queue != nullptr ? target.queue->tail() : *target.parked).append(scratch_);
     return {ReadOutcome::kHit};

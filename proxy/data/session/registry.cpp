@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "proxy/state/invariant.hpp"
+
 namespace pillion::data::session {
 namespace {
 
@@ -44,7 +46,8 @@ void Registry::remove(const Requester& name) {
 Session* Registry::find(const Requester& name) {
   if (name.session >= places_.size()) return nullptr;
   Place& place = places_[name.session];
-  if (place.generation != name.generation || !place.client) return nullptr;
+  const bool theirs = place.generation == name.generation || !state::holds(state::Invariant::kInv1LateReply);
+  if (!theirs || !place.client) return nullptr;
   return &place.client->session();
 }
 

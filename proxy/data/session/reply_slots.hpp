@@ -19,6 +19,7 @@
 #include "proxy/data/request/effects.hpp"
 #include "proxy/data/ring_queue.hpp"
 #include "proxy/state/clock.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::data::session {
 
@@ -55,7 +56,7 @@ struct Slot {
   std::string parked;
 
   /// I8-F: nothing of the reply may leave yet.
-  bool held_back() const { return effect == request::EffectKind::kUnknown && !fence_acked; }
+  bool held_back() const { return effect == request::EffectKind::kUnknown && !fence_acked && state::holds(state::Invariant::kI8Fence); }
 };
 
 /// Slots by sequence number.

@@ -9,9 +9,12 @@
 #include "protocol/command/table.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::data::session {
 namespace {
+
+using state::Invariant;
 
 // A client that has so much unread output is not read before it takes some.
 constexpr std::size_t kOutputHighWater = 1UL << 20;
@@ -103,7 +106,8 @@ Session::Step Session::handle(const resp::Command& command) {
   if (spec->is(command::kContainer) && command.argc() > 1) spec = &command::find_sub(*spec, command.arg(1));
   state_.last_command_at = now_;
   if (doomed_) return handle_doomed(*spec);
-  if (lease_) return handle_leased(*spec, command);
+  const bool pinned = lease_ && (spec->cacheable == 0 || state::holds(Invariant::kI15Pinned));
+  if (pinned) return handle_leased(*spec, command);
   return handle_normal(*spec, command);
 }
 
@@ -148,7 +152,7 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
 }
 
 bool Session::read_conflicts(const command::Spec& spec, const resp::Command& command) {
-  if (!write_filter_.any()) return false;
+  if (!write_filter_.any() || !state::holds(Invariant::kI10ReadOrder)) return false;
   keys_scratch_.clear();
   if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown) return true;
   return std::any_of(keys_scratch_.begin(), keys_scratch_.end(), [this](std::string_view key) {
@@ -230,7 +234,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       const bool waits = effect.kind != request::EffectKind::kKeys ||
                          std::any_of(names_scratch_.begin(), names_scratch_.end(),
                                      [this](cache::NameHash name) { return read_filter_.may_contain(name); });
-      if (waits) return Step::kWait;
+      if (waits && state::holds(Invariant::kI10WriteOrder)) return Step::kWait;
     }
   }
 

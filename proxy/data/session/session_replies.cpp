@@ -7,6 +7,7 @@
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
 #include "proxy/data/session/session.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::data::session {
 namespace {
@@ -247,7 +248,8 @@ void Session::on_action_reply(Slot& slot, std::string_view reply) {
   state_.identity = std::move(pending_identity_);
   state_.authenticated = true;
   // The upstream has just confirmed who this is; the L1 holds what the link's user may read (I14).
-  eligible_ = context_.cache_enabled && state_.identity.acl_user() == context_.identity.acl_user();
+  const bool same_user = state_.identity.acl_user() == context_.identity.acl_user();
+  eligible_ = context_.cache_enabled && (same_user || !state::holds(state::Invariant::kI14Identity));
   if (slot.action == SlotAction::kAuth) {
     append_reply(slot, front, reply);
     return;

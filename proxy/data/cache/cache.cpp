@@ -125,7 +125,7 @@ Stats Cache::stats() const {
 
 std::size_t Cache::charge(std::size_t arguments, std::size_t reply) {
   // The index has at most two buckets an entry for variants, and half as many for names.
-  constexpr std::size_t kIndexShare = 3 * sizeof(Entry*);
+  constexpr std::size_t kIndexShare = 3 * sizeof(void*);
   return sizeof(Entry) + arguments + reply + kIndexShare;
 }
 

@@ -10,11 +10,11 @@ namespace {
 
 // Unknown to clients, so that they cannot choose keys that collide.
 std::uint64_t seed() {
-  static const std::uint64_t value = [] {
+  static const std::uint64_t kSeed = [] {
     std::random_device device;
     return (static_cast<std::uint64_t>(device()) << 32) | device();
   }();
-  return value;
+  return kSeed;
 }
 
 // A bijection that spreads every input bit over the whole word.

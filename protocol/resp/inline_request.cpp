@@ -5,6 +5,8 @@
 namespace pillion::resp {
 namespace {
 
+constexpr std::size_t kCrLf = 2;
+
 // isspace() of the C locale, which is what Redis uses between words and behind a closing quote.
 bool is_blank(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
@@ -88,8 +90,9 @@ bool read_word(std::string_view& rest, std::string& word) {
 
 }  // namespace
 
-bool encode_inline(std::string_view line, std::string& out, std::size_t& words) {
-  words = 0;
+bool encode_inline(std::string_view line, std::string& out, std::vector<InlineWord>& words) {
+  out.clear();
+  words.clear();
   std::string word;
   for (;;) {
     while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
@@ -97,11 +100,14 @@ bool encode_inline(std::string_view line, std::string& out, std::size_t& words) 
     word.clear();
     if (!read_word(line, word)) return false;
     append_bulk(out, word);
-    ++words;
+    words.push_back({static_cast<std::uint32_t>(out.size() - kCrLf - word.size()),
+                     static_cast<std::uint32_t>(word.size())});
   }
+  // The header comes first but needs the count, so the words are moved behind it.
   std::string header;
-  append_array_header(header, words);
+  append_array_header(header, words.size());
   out.insert(0, header);
+  for (InlineWord& moved : words) moved.offset += static_cast<std::uint32_t>(header.size());
   return true;
 }
 

@@ -4,16 +4,21 @@
 // takes any other escaped byte literally, '...' knows only \', a closing quote ends its word.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pillion::resp {
 
-/// Appends the encoding of `line` (without its line end) to `out`, which must be empty, and sets
-/// the number of words; a line of blanks gives 0 words and "*0\r\n". False: unbalanced quotes,
-/// `out` is then worthless.
-bool encode_inline(std::string_view line, std::string& out, std::size_t& words);
+/// Where a word's bytes are in the encoding.
+struct InlineWord {
+  std::uint32_t offset;
+  std::uint32_t length;
+};
+
+/// Replaces `out` by the encoding of `line` (without its line end) and `words` by its words; a line
+/// of blanks has none. False: unbalanced quotes, both are then worthless.
+bool encode_inline(std::string_view line, std::string& out, std::vector<InlineWord>& words);
 
 }  // namespace pillion::resp

@@ -108,8 +108,11 @@ RequestParser::Result RequestParser::parse_arguments(std::string_view bytes) {
       }
       if (!fits(bulk_length_)) return large(base);
     }
-    if (bytes.size() - position_ < bulk_length_ + kCrLf) return need_more(bytes);
     const std::size_t behind = position_ + bulk_length_;
+    if (bytes.size() < behind + kCrLf) {
+      if (bytes.size() > behind && base[behind] != '\r') return fail(grammar::kInvalidLength);
+      return need_more(bytes);
+    }
     if (base[behind] != '\r' || base[behind + 1] != '\n') return fail(grammar::kInvalidLength);
     command_.args_.push_back(
         {static_cast<std::uint32_t>(position_), static_cast<std::uint32_t>(bulk_length_)});
@@ -161,22 +164,14 @@ RequestParser::Result RequestParser::parse_inline(std::string_view bytes) {
   if (line_end == bytes.size()) return Result::kNeedMore;
 
   if (inline_.capacity() > kKeptInline) inline_ = {};
-  inline_.clear();
-  std::size_t words = 0;
+  std::vector<InlineWord> words;
   if (!encode_inline(line, inline_, words)) return fail(grammar::kUnbalancedQuotes);
   consumed_ = line_end + 1;
-  if (words == 0) {
+  if (words.empty()) {
     phase_ = Phase::kFresh;
     return Result::kNothing;
   }
-  const char* const end = inline_.data() + inline_.size();
-  std::uint32_t length = 0;
-  const char* p = read_short_number(inline_.data() + 1, end, length);
-  while (p != end) {
-    p = read_short_number(p + 1, end, length);
-    command_.args_.push_back({static_cast<std::uint32_t>(p - inline_.data()), length});
-    p += length + kCrLf;
-  }
+  for (const InlineWord& word : words) command_.args_.push_back({word.offset, word.length});
   return complete(inline_.data(), inline_.size());
 }
 

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "protocol/resp/writer.hpp"
 #include "tests/unit/protocol/resp/bytes.hpp"
 
 namespace pillion::resp {
@@ -45,12 +46,15 @@ const std::vector<Case> kCases = {
 TEST(EncodeInline, QuotesLikeRedis) {
   for (const Case& c : kCases) {
     const ExactBytes block(c.line);
-    std::string out;
-    std::size_t words = 0;
+    std::string out = "replaced";
+    std::vector<InlineWord> words(1);
     ASSERT_EQ(encode_inline(block.view(), out, words), !c.encoded.empty()) << c.line;
     if (c.encoded.empty()) continue;
     EXPECT_EQ(out, c.encoded) << c.line;
-    EXPECT_EQ(words, static_cast<std::size_t>(c.encoded[1] - '0')) << c.line;
+    EXPECT_EQ(words.size(), static_cast<std::size_t>(c.encoded[1] - '0')) << c.line;
+    std::string again = "*" + std::to_string(words.size()) + "\r\n";
+    for (const InlineWord& word : words) append_bulk(again, out.substr(word.offset, word.length));
+    EXPECT_EQ(again, c.encoded) << c.line;
   }
 }
 

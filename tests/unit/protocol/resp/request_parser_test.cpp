@@ -145,6 +145,7 @@ TEST(RequestParser, LineEndsMustBeLineEnds) {
   expect_events("*1\rX$4\r\nPING\r\n", {protocol_error("invalid multibulk length")});
   expect_events("*1\r\n$4\rXPING\r\n", {protocol_error("invalid bulk length")});
   expect_events("*1\r\n$4\r\nPINGxx", {protocol_error("invalid bulk length")});
+  expect_events("*1\r\n$4\r\nPINGx", {protocol_error("invalid bulk length")});
   expect_events("*1\r\n$4\r\nPING\rx", {protocol_error("invalid bulk length")});
 }
 

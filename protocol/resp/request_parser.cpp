@@ -56,7 +56,7 @@ void RequestParser::begin(char first_byte) {
   position_ = 0;
   scanned_ = 0;
   consumed_ = 0;
-  if (command_.args_.capacity() > kKeptArgs) command_.args_ = {};
+  if (command_.args_.capacity() > kKeptArgs) command_.args_ = std::vector<Command::Arg>();
   command_.args_.clear();
 }
 
@@ -163,7 +163,7 @@ RequestParser::Result RequestParser::parse_inline(std::string_view bytes) {
   if (line.size() > limits_.max_inline) return fail(grammar::kTooBigInline);
   if (line_end == bytes.size()) return Result::kNeedMore;
 
-  if (inline_.capacity() > kKeptInline) inline_ = {};
+  if (inline_.capacity() > kKeptInline) inline_ = std::string();
   std::vector<InlineWord> words;
   if (!encode_inline(line, inline_, words)) return fail(grammar::kUnbalancedQuotes);
   consumed_ = line_end + 1;

@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kNotFound = std::string_view::npos;
 constexpr std::size_t kCrLf = 2;
 
-// What a session keeps between commands; one huge command must not be remembered forever.
+// What a session keeps between commands; one huge command must not be remembered forever. Memory
+// is given back by swap: assigning an empty string keeps it.
 constexpr std::size_t kKeptArgs = 1024;
 constexpr std::size_t kKeptInline = 4096;
 
@@ -56,7 +57,7 @@ void RequestParser::begin(char first_byte) {
   position_ = 0;
   scanned_ = 0;
   consumed_ = 0;
-  if (command_.args_.capacity() > kKeptArgs) command_.args_ = std::vector<Command::Arg>();
+  if (command_.args_.capacity() > kKeptArgs) std::vector<Command::Arg>().swap(command_.args_);
   command_.args_.clear();
 }
 
@@ -163,7 +164,7 @@ RequestParser::Result RequestParser::parse_inline(std::string_view bytes) {
   if (line.size() > limits_.max_inline) return fail(grammar::kTooBigInline);
   if (line_end == bytes.size()) return Result::kNeedMore;
 
-  if (inline_.capacity() > kKeptInline) inline_ = std::string();
+  if (inline_.capacity() > kKeptInline) std::string().swap(inline_);
   std::vector<InlineWord> words;
   if (!encode_inline(line, inline_, words)) return fail(grammar::kUnbalancedQuotes);
   consumed_ = line_end + 1;

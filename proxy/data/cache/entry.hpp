@@ -47,7 +47,7 @@ struct Entry {
   Generation generation = 0;
   std::uint64_t deadline_and_link = 0;
   std::uint32_t reply_size = 0;
-  std::uint32_t touched = 0;  // Shard's count of moves when this entry last moved to the front
+  std::uint32_t used = 0;  // since it was placed in the recency list
   mutable std::atomic<std::uint32_t> references{1};
   std::uint32_t name_tag = 0;  // low half of the NameHash
   Entry* newer = nullptr;

@@ -14,13 +14,13 @@ bool Shard::insert(Entry& entry, const CacheKey& key, Graveyard& graveyard) {
   }
   const std::size_t size = allocated_size(entry);
   while (entry_bytes_ + size + index_.bytes_after_insert() > budget_) {
-    if (oldest_ == nullptr) {
+    Entry* victim = choose_victim();
+    if (victim == nullptr) {
       graveyard.add(entry);
       return false;
     }
-    Entry& victim = *oldest_;
-    remove(victim);
-    graveyard.add(victim);
+    remove(*victim);
+    graveyard.add(*victim);
     ++evictions_;
   }
   index_.insert(entry);
@@ -71,7 +71,7 @@ void Shard::remove(Entry& entry) {
 }
 
 void Shard::push_front(Entry& entry) {
-  entry.touched = ++moves_;
+  entry.used = 0;
   entry.newer = nullptr;
   entry.older = newest_;
   (newest_ != nullptr ? newest_->newer : oldest_) = &entry;
@@ -83,10 +83,14 @@ void Shard::unlink(Entry& entry) {
   (entry.older != nullptr ? entry.older->newer : oldest_) = entry.newer;
 }
 
-void Shard::move_to_front(Entry& entry) {
-  if (&entry == newest_) return;
-  unlink(entry);
-  push_front(entry);
+Entry* Shard::choose_victim() {
+  // Ends: every turn unmarks one.
+  while (oldest_ != nullptr && oldest_->used != 0) {
+    Entry& kept = *oldest_;
+    unlink(kept);
+    push_front(kept);
+  }
+  return oldest_;
 }
 
 }  // namespace pillion::cache

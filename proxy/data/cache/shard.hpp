@@ -1,10 +1,11 @@
 // One lock's worth of the cache: entries in recency order, their byte budget, and the flights of
 // the same keys.
 //
-// Recency: a list from newest to oldest; the oldest is evicted. A hit moves its entry to the front
-// unless fewer moves than an eighth of the entries happened since its last one: it is then still in
-// the newest eighth, and hot keys do not pay for list surgery on every hit. So the order is that of
-// the last use, give or take an eighth of the entries; exact below eight entries.
+// Recency: a list from newest to oldest, kept lazily. A hit only marks its entry, which it has just
+// read anyway; moving it to the front there and then would write to three more entries, and those
+// cache misses would cost more than the rest of the hit. When room is needed, the oldest that was used
+// since it was placed goes to the front, unmarked, and the oldest that was not is evicted: nothing
+// used since the last pass is evicted before something that was not.
 //
 // Budget: what the allocator gave for the entries, plus the index arrays. Room is made before an
 // entry goes in, so bytes() <= budget holds whenever the mutex is free.
@@ -14,12 +15,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 #include "proxy/data/cache/cache_key.hpp"
 #include "proxy/data/cache/entry.hpp"
 #include "proxy/data/cache/flight_table.hpp"
 #include "proxy/data/cache/index.hpp"
+#include "proxy/data/cache/spin_lock.hpp"
 
 namespace pillion::cache {
 
@@ -32,7 +33,7 @@ class alignas(64) Shard {
   Shard& operator=(const Shard&) = delete;
   ~Shard();
 
-  std::mutex& mutex() { return mutex_; }
+  SpinLock& mutex() { return mutex_; }
 
   Entry* find(const CacheKey& key) const {
     Entry* entry = index_.variants(static_cast<std::uint32_t>(key.variant));
@@ -42,7 +43,7 @@ class alignas(64) Shard {
 
   /// Used just now.
   void touch(Entry& entry) {
-    if (moves_ - entry.touched >= index_.size() / 8) move_to_front(entry);
+    if (entry.used == 0) entry.used = 1;
   }
 
   /// Takes a new entry over: it replaces the one of the same variant, and the oldest make room.
@@ -79,13 +80,13 @@ class alignas(64) Shard {
   void remove(Entry& entry);
   void push_front(Entry& entry);
   void unlink(Entry& entry);
-  void move_to_front(Entry& entry);
+  /// The entry to evict next; null when there is none.
+  Entry* choose_victim();
 
-  std::mutex mutex_;
+  SpinLock mutex_;
   Index<Entry> index_;
   Entry* newest_ = nullptr;
   Entry* oldest_ = nullptr;
-  std::uint32_t moves_ = 0;  // entries that came to the front so far, modulo 2^32
   std::size_t entry_bytes_ = 0;
   std::size_t budget_;
   std::uint64_t evictions_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace pillion::data::request {
 namespace {
@@ -86,21 +87,22 @@ CacheRules::CacheRules(const config::Cache& cache)
     : value_{nanos(cache.max_age), nanos(cache.negative_max_age)},
       hash_{std::min(nanos(cache.max_age), nanos(cache.hash_max_age)), nanos(cache.negative_max_age)} {
   for (const config::CacheRule& rule : cache.rules) {
-    std::optional<state::Nanos> max_age;
-    if (rule.max_age) max_age = nanos(*rule.max_age);
-    rules_.push_back({rule.match, rule.cache, max_age});
+    Rule compiled{rule.match, rule.cache, value_, hash_};
+    if (rule.max_age) {
+      compiled.value.value = std::min(compiled.value.value, nanos(*rule.max_age));
+      compiled.hash.value = std::min(compiled.hash.value, nanos(*rule.max_age));
+    }
+    rules_.push_back(std::move(compiled));
   }
 }
 
-std::optional<fill::AgeLimits> CacheRules::ages(std::string_view key, bool hash) const {
-  fill::AgeLimits ages = hash ? hash_ : value_;
+const fill::AgeLimits* CacheRules::match(std::string_view key, bool hash) const {
   for (const Rule& rule : rules_) {
     if (!glob_match(rule.match, key)) continue;
-    if (!rule.cache) return std::nullopt;
-    if (rule.max_age) ages.value = std::min(ages.value, *rule.max_age);
-    break;
+    if (!rule.cache) return nullptr;
+    return hash ? &rule.hash : &rule.value;
   }
-  return ages;
+  return hash ? &hash_ : &value_;
 }
 
 }  // namespace pillion::data::request

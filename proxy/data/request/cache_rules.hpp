@@ -1,7 +1,6 @@
 // cache.rules: which keys may be cached and for how long; first match wins.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,16 +18,23 @@ class CacheRules {
  public:
   explicit CacheRules(const config::Cache& cache);
 
-  /// Age limits for a key, or nothing when it must not be cached. `hash`: the command reads a hash,
-  /// whose fields may expire without a word (COHERENCE section 7.5).
-  std::optional<fill::AgeLimits> ages(std::string_view key, bool hash) const;
+  /// Age limits for a key, or null when it must not be cached. `hash`: the command reads a hash,
+  /// whose fields may expire without a word (COHERENCE section 7.5). Lives as long as the rules.
+  const fill::AgeLimits* ages(std::string_view key, bool hash) const {
+    if (rules_.empty()) return hash ? &hash_ : &value_;
+    return match(key, hash);
+  }
 
  private:
   struct Rule {
     std::string match;
     bool cache;
-    std::optional<state::Nanos> max_age;
+    fill::AgeLimits value;
+    fill::AgeLimits hash;
   };
+
+  const fill::AgeLimits* match(std::string_view key, bool hash) const;
+
   fill::AgeLimits value_;
   fill::AgeLimits hash_;
   std::vector<Rule> rules_;

@@ -85,8 +85,8 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   }
   // Asked before the lookup: whoever starts a flight must be able to fly, others may join it at once.
   if (!link_allows(read.spec)) return bypass(state::BypassReason::kCommand);
-  const auto ages = rules_.ages(key, rule.age == command::AgeClass::kHash);
-  if (!ages) return bypass(state::BypassReason::kRule);
+  const fill::AgeLimits* const ages = rules_.ages(key, rule.age == command::AgeClass::kHash);
+  if (ages == nullptr) return bypass(state::BypassReason::kRule);
   const cache::Lookup found = cache_.lookup(cache_key, read.now, read.waiter, on_hit);
   switch (found.result) {
     case cache::LookupResult::kHit: counters_.cache_hits.add(); return {ReadOutcome::kHit};
@@ -159,8 +159,8 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
       whole = whole && generation != 0;
     }
     if (!cacheable) continue;
-    const auto ages = rules_.ages(key, false);
-    if (!ages) {
+    const fill::AgeLimits* const ages = rules_.ages(key, false);
+    if (ages == nullptr) {
       cacheable = false;
       continue;
     }

@@ -1,0 +1,215 @@
+#include "tests/coherence/actors.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+#include <thread>
+
+namespace pillion::test {
+namespace {
+
+constexpr Millis kAnswerWithin{8'000};  // longer than any fault lasts
+constexpr Nanos kNanosPerMilli = kMillisecond;
+
+std::vector<std::string_view> views(const std::vector<std::string>& command) {
+  return {command.begin(), command.end()};
+}
+
+}  // namespace
+
+std::optional<std::vector<Value>> Line::ask(const std::vector<std::vector<std::string>>& commands) {
+  try {
+    if (!client_) {
+      client_ = std::make_unique<RespClient>(RespClient::tcp(ways_.port(via_)));
+      ++openings_;
+      if (protocol_ == 3) client_->hello3();
+    }
+    std::string bytes;
+    for (const auto& command : commands) bytes += encode(views(command));
+    client_->send_raw(bytes, kAnswerWithin);
+    return client_->read_many(commands.size(), kAnswerWithin);
+  } catch (const Closed&) {
+    client_.reset();
+  } catch (const TimedOut&) {
+    client_.reset();
+  }
+  std::this_thread::sleep_for(5ms);
+  return std::nullopt;
+}
+
+std::optional<Value> Line::ask(const std::vector<std::string>& command) {
+  auto replies = ask(std::vector<std::vector<std::string>>{command});
+  if (!replies) return std::nullopt;
+  return std::move(replies->front());
+}
+
+std::uint64_t number_in(const Value& reply) {
+  if (reply.is_null()) return 0;
+  char* end = nullptr;
+  const std::uint64_t number = std::strtoull(reply.text.c_str(), &end, 10);
+  if (!reply.is_string() || *end != '|') {
+    throw std::runtime_error("a value that nobody wrote: " + printable(reply.text));
+  }
+  return number;
+}
+
+std::vector<std::string> read_of(std::uint32_t key) {
+  const std::string name = Keyspace::name_of(key);
+  if (Keyspace::kind_of(key) == Kind::kHash) return {"HGET", name, "f"};
+  return {"GET", name};
+}
+
+/// One write: the commands, which reply tells of it, and what it means.
+struct Writer::Plan {
+  std::vector<std::vector<std::string>> commands;
+  bool removes = false;
+  Nanos lifetime = kNever;
+};
+
+Writer::Writer(const Ways& ways, Keyspace& keyspace, std::uint32_t number, std::uint32_t writers,
+               std::uint64_t seed)
+    : keyspace_(keyspace),
+      number_(number),
+      writers_(writers),
+      random_(seed * 1'000 + number),
+      numbers_(Keyspace::kSlots, 0) {
+  for (const Via via : {Via{0}, Via{1}, kDirect}) lines_.emplace_back(ways, via, 2);
+  for (const Via via : {Via{0}, Via{1}}) readbacks_.emplace_back(ways, via, 3);
+}
+
+Writer::Plan Writer::plan_for(std::uint32_t key, std::uint64_t number) {
+  const std::string name = Keyspace::name_of(key);
+  // Now and then a value too long for one read of a socket.
+  const std::size_t padding = random_() % 50 == 0 ? 20'000 : random_() % 100;
+  const std::string value = std::to_string(number) + "|" + std::string(padding, 'x');
+  if (random_() % 20 == 0) return {{{"DEL", name}}, true};
+  switch (Keyspace::kind_of(key)) {
+    case Kind::kHash:
+      return {{{"HSET", name, "f", value, "other", "y"}}};
+    case Kind::kExpiring: {
+      const auto lifetime = static_cast<std::int64_t>(5 + random_() % 400);
+      return {
+          {{"SET", name, value, "PX", std::to_string(lifetime)}}, false, lifetime * kNanosPerMilli};
+    }
+    case Kind::kScripted:
+      switch (random_() % 4) {
+        case 0:
+          return {{{"EVAL", "return redis.call('SET', ARGV[1], ARGV[2])", "0", name, value}}};
+        case 1:
+          return {{{"MULTI"}, {"DEL", name}, {"SET", name, value}, {"EXEC"}}};
+        case 2:
+          return {{{"MSET", name, value, "beside:" + name, "y"}}};
+        default:
+          return {{{"GETSET", name, value}}};
+      }
+    case Kind::kString:
+      break;
+  }
+  return {{{"SET", name, value}}};
+}
+
+void Writer::write_one(std::uint32_t slot) {
+  const std::uint32_t key = keyspace_.key_of(slot);
+  const std::uint64_t number = ++numbers_[slot];
+  Line& line = lines_[random_() % lines_.size()];
+  const Plan plan = plan_for(key, number);
+  const Nanos call = now_nanos();
+  const auto replies = line.ask(plan.commands);
+  Nanos ret = now_nanos();
+  bool known = replies.has_value();
+  if (replies) {
+    for (const Value& reply : *replies) known = known && !reply.is_error();
+  }
+  if (!known) ret = kNever;
+  history_.add(Write{key, number, call, ret, line.via(), plan.removes, plan.lifetime});
+  if (!known) {
+    keyspace_.retire(slot);
+    numbers_[slot] = 0;
+    ++retired_;
+  } else if (line.via() != kDirect && random_() % 2 == 0) {
+    read_back(key, line.via());
+  }
+}
+
+/// What was just written through a Pillion is read there by another of its clients.
+void Writer::read_back(std::uint32_t key, Via via) {
+  Line& line = readbacks_[via];
+  const Nanos call = now_nanos();
+  const auto reply = line.ask(read_of(key));
+  if (!reply || reply->is_error()) return;
+  history_.add(Read{(100 + number_ * 2 + via) << 16 | line.openings(), key, number_in(*reply), call,
+                    now_nanos(), via});
+}
+
+void Writer::write_until(const std::atomic<bool>& done) {
+  while (!done) {
+    for (std::uint32_t slot = number_; slot < Keyspace::kSlots && !done; slot += writers_) {
+      // Some slots change all the time, some seldom: those are where a lost invalidation shows.
+      if (random_() % (Keyspace::kSlots / writers_ + 3) < slot / writers_) continue;
+      write_one(slot);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random_() % 3'000));
+  }
+}
+
+Reader::Reader(const Ways& ways, const Keyspace& keyspace, Via via, int protocol,
+               std::uint32_t number, std::uint64_t seed)
+    : keyspace_(keyspace),
+      number_(number),
+      random_(seed * 7'777 + number),
+      line_(ways, via, protocol) {}
+
+void Reader::read_pipeline() {
+  std::vector<std::uint32_t> keys(1 + random_() % 16);
+  std::vector<std::vector<std::string>> commands;
+  for (auto& key : keys) {
+    key = keyspace_.key_of(static_cast<std::uint32_t>(random_() % Keyspace::kSlots));
+    commands.push_back(read_of(key));
+  }
+  const Nanos call = now_nanos();
+  const auto replies = line_.ask(commands);
+  const Nanos ret = now_nanos();
+  if (!replies) return;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if ((*replies)[i].is_error()) {
+      ++errors_;
+    } else {
+      history_.add(Read{session(), keys[i], number_in((*replies)[i]), call, ret, line_.via()});
+    }
+  }
+}
+
+void Reader::read_together() {
+  std::vector<std::uint32_t> keys;
+  std::vector<std::string> command = {"MGET"};
+  while (keys.size() < 3) {
+    const std::uint32_t key =
+        keyspace_.key_of(static_cast<std::uint32_t>(random_() % Keyspace::kSlots));
+    if (Keyspace::kind_of(key) == Kind::kHash) continue;
+    keys.push_back(key);
+    command.push_back(Keyspace::name_of(key));
+  }
+  const Nanos call = now_nanos();
+  const auto reply = line_.ask(command);
+  const Nanos ret = now_nanos();
+  if (!reply) return;
+  if (reply->is_error()) {
+    ++errors_;
+    return;
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    history_.add(Read{session(), keys[i], number_in(reply->items.at(i)), call, ret, line_.via()});
+  }
+}
+
+void Reader::read_until(const std::atomic<bool>& done) {
+  while (!done) {
+    if (random_() % 8 == 0) {
+      read_together();
+    } else {
+      read_pipeline();
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random_() % 300));
+  }
+}
+
+}  // namespace pillion::test

@@ -60,7 +60,7 @@ Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
       shared_(shared),
       work_(io_.get_executor()),
       turn_end_(io_),
-      registry_(index, peers),
+      registry_(index, peers, turn_end_),
       upstream_context_{io_,
                         registry_,
                         turn_end_,

@@ -11,6 +11,8 @@
 namespace pillion::data::session {
 namespace {
 
+// Beyond this a batch's replies are written before the batch is done.
+constexpr std::size_t kFlushAt = 256 * 1024;
 constexpr state::Nanos kIdleAfter = state::kSecond;
 // A gathered command is at most resp::Limits::large_request, plus what one read brings behind it.
 constexpr std::size_t kMaxCapacity = (1UL << 20) + 2 * net::BufferPool::kSize;
@@ -56,6 +58,7 @@ void ClientConnection::read() {
 void ClientConnection::on_read(std::size_t n) {
   context_.session.counters.client_bytes_in.add(n);
   end_ += n;
+  filled_ = end_ == capacity();
   const state::Nanos now = state::now();
   context_.before_batch(now);
   active_at_ = now;
@@ -63,31 +66,22 @@ void ClientConnection::on_read(std::size_t n) {
 }
 
 void ClientConnection::run(state::Nanos now) {
-  const std::uint64_t hits_before = context_.session.counters.requests_l1.get();
-  for (;;) {
-    std::size_t used = 0;
-    if (begin_ < end_) {
-      used = session_.process({data() + begin_, end_ - begin_}, now);
-      begin_ += used;
-      if (begin_ == end_) begin_ = end_ = 0;
-    }
-    if (const std::uint64_t hits = context_.session.counters.requests_l1.get() - hits_before; hits > 0 && used > 0) {
-      context_.session.counters.latency_l1.observe(state::now() - now, hits);
-    }
-    flush(now);
+  state::Counters& counters = context_.session.counters;
+  const std::uint64_t hits_before = counters.requests_l1.get();
+  while (begin_ < end_) {
+    const std::size_t used = session_.process({data() + begin_, end_ - begin_}, now);
+    begin_ += used;
+    if (begin_ == end_) begin_ = end_ = 0;
+    if (session_.output().size() >= kFlushAt) flush(now);
     if (closed_) return;
-    if (used == 0 || begin_ == end_ || !session_.wants_input()) break;
-    if (session_.blocked()) break;
+    if (used == 0 || session_.blocked() || !session_.wants_input()) break;
   }
-  if (session_.finished() && session_.output().empty()) {
-    close(session_.close_reason());
-    return;
+  if (const std::uint64_t hits = counters.requests_l1.get() - hits_before; hits > 0) {
+    counters.latency_l1.observe(state::now() - now, hits);
   }
-  if (ended_) {
-    // Half a command at the end will never be whole; a blocked one is taken up when the barrier falls.
-    if (session_.quiet() && !session_.blocked()) close(state::DisconnectReason::kClient);
-    return;
-  }
+  // Written, and closed when it is time, with what other clients are told in this turn.
+  context_.registry.service_later(session_.name());
+  if (ended_) return;
   if (!session_.wants_input()) {
     context_.registry.watch(session_.name());
     return;
@@ -98,17 +92,20 @@ void ClientConnection::run(state::Nanos now) {
 
 void ClientConnection::service(state::Nanos now) {
   if (closed_) return;
-  if (const auto reason = session_.aborted()) {
-    close(*reason);
-    return;
-  }
   flush(now);
   if (closed_) return;
-  if (session_.take_wakeup() && !reading_) {
+  if (session_.take_wakeup() && !reading_ && !ended_) {
     run(now);
-    return;
+  } else if (ended_ && begin_ < end_ && session_.blocked()) {
+    run(now);
   }
-  if (session_.finished() && session_.output().empty()) close(session_.close_reason());
+  if (closed_ || !session_.output().empty()) return;
+  if (session_.finished()) {
+    close(session_.close_reason());
+  } else if (ended_ && session_.quiet() && !session_.blocked()) {
+    // Half a command at the end will never be whole.
+    close(state::DisconnectReason::kClient);
+  }
 }
 
 void ClientConnection::flush(state::Nanos now) {
@@ -143,13 +140,15 @@ void ClientConnection::flush(state::Nanos now) {
 }
 
 void ClientConnection::make_room() {
-  if (begin_ == 0 && end_ < capacity()) return;
+  // Who fills the small buffer has more to say than fits: every further read would be a system call
+  // for a few commands.
+  const bool outgrown = std::exchange(filled_, false) && !large_;
   if (begin_ > 0) {
     std::memmove(data(), data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
-    if (capacity() - end_ >= kSmall / 2) return;
   }
+  if (!outgrown && capacity() - end_ >= kSmall / 2) return;
   if (!large_) {
     large_ = context_.buffers.take();
     large_capacity_ = net::BufferPool::kSize;

@@ -65,6 +65,7 @@ class ClientConnection : public Client, public std::enable_shared_from_this<Clie
   std::size_t end_ = 0;
   state::Nanos active_at_ = 0;
   bool reading_ = false;
+  bool filled_ = false;     // the latest read left no room
   bool shrinking_ = false;  // the pending read was cancelled to change buffers
   bool waiting_writable_ = false;
   bool ended_ = false;      // the client will send no more

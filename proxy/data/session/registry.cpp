@@ -58,6 +58,18 @@ void Registry::mark_dirty(std::uint32_t index) {
   dirty_.push_back(index);
 }
 
+void Registry::service_later(const Requester& name) {
+  mark_dirty(name.session);
+  if (turn_asked_) return;
+  turn_asked_ = true;
+  turn_end_.add(own_turn_);
+}
+
+void Registry::flush() {
+  turn_asked_ = false;
+  on_batch_end();
+}
+
 void Registry::watch(const Requester& name) {
   Place& place = places_[name.session];
   if (place.watched || place.generation != name.generation) return;

@@ -15,6 +15,7 @@
 #include "proxy/data/fill/fill_link.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/session/session.hpp"
+#include "proxy/net/turn_end.hpp"
 
 namespace pillion::data::session {
 
@@ -39,9 +40,10 @@ class Peers {
   virtual void post(std::uint32_t worker, std::function<void(Registry&)> task) = 0;
 };
 
-class Registry : public ReplySink, public fill::FillSink, public FenceService {
+class Registry : public ReplySink, public fill::FillSink, public FenceService, private net::Flushable {
  public:
-  Registry(std::uint32_t worker, Peers& peers) : worker_(worker), peers_(peers) {}
+  Registry(std::uint32_t worker, Peers& peers, net::TurnEnd& turn_end)
+      : worker_(worker), peers_(peers), turn_end_(turn_end), own_turn_(static_cast<net::Flushable*>(this), [](net::Flushable*) {}) {}
 
   /// Null when the cache is off.
   void use_link(std::shared_ptr<fill::FillLink> link) { link_ = std::move(link); }
@@ -51,6 +53,10 @@ class Registry : public ReplySink, public fill::FillSink, public FenceService {
   void add(const Requester& name, std::shared_ptr<Client> client);
   void remove(const Requester& name);
   std::size_t size() const { return size_; }
+
+  /// Has the client serviced at the end of the loop turn. Replies that leave together wake their
+  /// readers once: a write per handler made a reader on another core sleep and wake for each.
+  void service_later(const Requester& name);
 
   /// The client has deadlines: tick it until it has none.
   void watch(const Requester& name);
@@ -84,6 +90,8 @@ class Registry : public ReplySink, public fill::FillSink, public FenceService {
     std::uint32_t missing;  // acknowledgements
   };
 
+  void flush() override;
+
   /// Null when the name's session has left.
   Session* find(const Requester& name);
   void mark_dirty(std::uint32_t index);
@@ -92,6 +100,9 @@ class Registry : public ReplySink, public fill::FillSink, public FenceService {
 
   const std::uint32_t worker_;
   Peers& peers_;
+  net::TurnEnd& turn_end_;
+  const std::shared_ptr<net::Flushable> own_turn_;  // this, for the turn's end; owns nothing
+  bool turn_asked_ = false;
   std::shared_ptr<fill::FillLink> link_;
   std::vector<Place> places_;
   std::vector<std::uint32_t> free_;

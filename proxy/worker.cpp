@@ -84,7 +84,9 @@ Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
                        nanos(shared.config.upstream.command_timeout),
                        nanos(shared.config.listen.output_stall_timeout),
                        shared.config.listen.output_limit,
-                       shared.config.listen.max_pipeline},
+                       shared.config.listen.max_pipeline,
+                       false,
+                       {}},
       client_context_{session_context_, registry_, buffers_,
                       [this](state::Nanos now) {
                         if (link_ && now - latest_batch_ > kAway) link_->drain();
@@ -180,6 +182,10 @@ void Worker::accept(net::Socket socket) {
 
 void Worker::tick() {
   const state::Nanos now = state::now();
+  if (const std::uint64_t version = shared_.topology.version(); version != topology_version_) {
+    topology_version_ = version;
+    session_context_.auth_required = shared_.topology.load()->auth_required;
+  }
   if (link_) link_->on_tick(now);
   pool_.on_tick(now);
   registry_.on_tick(now);

@@ -94,6 +94,7 @@ class Worker {
   std::thread thread_;
   state::Nanos latest_batch_ = 0;
   state::Nanos swept_at_ = 0;
+  std::uint64_t topology_version_ = 0;
   bool draining_ = false;
 
   mutable std::mutex link_stats_mutex_;

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/resp/limits.hpp"
@@ -71,6 +72,14 @@ class RequestParser {
   /// The arguments of the last kCommand or kLarge; after kLarge raw() ends with the last of them.
   const Command& command() const { return command_; }
   std::size_t consumed() const { return consumed_; }
+
+  /// After kCommand: gives the command away in exchange for one whose memory is used next, so that
+  /// several commands can be held at once. An inline command's bytes stay the parser's.
+  void swap_command(Command& other) { std::swap(command_, other); }
+
+  /// Forgets the command being parsed; the next call begins at its first byte again. Also after an
+  /// error.
+  void restart() { phase_ = Phase::kFresh; }
 
   /// The complete error line, e.g. "-ERR Protocol error: invalid bulk length\r\n".
   std::string_view error_text() const { return error_text_; }

@@ -97,7 +97,7 @@ class Cache {
 
   /// A hit needs: the same variant, its generation current, its link's lease not older than
   /// max_staleness, its deadline ahead (I3, I4, I7). On a hit: `on_hit(const Entry&)` runs under
-  /// the shard's lock and the entry becomes most recent. Otherwise the waiter joins a flight of
+  /// the shard's lock and the entry counts as used. Otherwise the waiter joins a flight of
   /// this variant that is not poisoned and was started at most max_staleness ago, or leads a new
   /// one. kTooLarge needs no lease: going upstream is right however old the knowledge is.
   template <class OnHit>
@@ -107,6 +107,14 @@ class Cache {
   /// calls `on_hit(const Entry&, LinkId, Generation)`.
   template <class OnHit>
   bool peek(const CacheKey& key, state::Nanos now, OnHit&& on_hit);
+
+  /// A lookup of this variant follows soon: its memory is asked for now, so that several lookups
+  /// wait for theirs together.
+  void prefetch(NameHash name, std::uint64_t variant) {
+    Shard& shard = shard_of(name);
+    const std::lock_guard lock(shard.mutex());
+    shard.prefetch(variant);
+  }
 
   /// Ends a flight: stores when `fill.store` holds, the flight is not poisoned, the generation is
   /// still current, the size fits; then hands its waiters over (the leader is the first), in place

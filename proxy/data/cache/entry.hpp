@@ -6,7 +6,7 @@
 //      | links, tags, deadline, generation, ... | argument bytes  | reply bytes  |
 //      +----------------------------------------+-----------------+--------------+
 //
-// Immutable once stored, except for the shard's links and `touched` (under the shard's mutex) and
+// Immutable once stored, except for the shard's links and `used` (under the shard's mutex) and
 // the reference count: one reference is the shard's, each Pin is another.
 #pragma once
 

@@ -84,8 +84,7 @@ void Shard::unlink(Entry& entry) {
 }
 
 Entry* Shard::choose_victim() {
-  // Ends: every turn unmarks one.
-  while (oldest_ != nullptr && oldest_->used != 0) {
+  for (int i = 0; i < kMaxSecondChances && oldest_ != nullptr && oldest_->used != 0; ++i) {
     Entry& kept = *oldest_;
     unlink(kept);
     push_front(kept);

@@ -3,9 +3,11 @@
 //
 // Recency: a list from newest to oldest, kept lazily. A hit only marks its entry, which it has just
 // read anyway; moving it to the front there and then would write to three more entries, and those
-// cache misses would cost more than the rest of the hit. When room is needed, the oldest that was used
-// since it was placed goes to the front, unmarked, and the oldest that was not is evicted: nothing
-// used since the last pass is evicted before something that was not.
+// cache misses would cost more than the rest of the hit. When room is needed, the oldest that was
+// used since it was placed goes to the front, unmarked, and the oldest that was not is evicted:
+// nothing used since the last pass is evicted before something that was not, except that one
+// eviction looks at no more than kMaxSecondChances entries: a pass over a shard full of used ones
+// must not hold the lock.
 //
 // Budget: what the allocator gave for the entries, plus the index arrays. Room is made before an
 // entry goes in, so bytes() <= budget holds whenever the mutex is free.
@@ -28,6 +30,8 @@ namespace pillion::cache {
 /// share a cache line.
 class alignas(64) Shard {
  public:
+  static constexpr int kMaxSecondChances = 64;
+
   Shard(std::uint32_t number, std::size_t budget) : budget_(budget), flights_(number) {}
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -41,7 +45,18 @@ class alignas(64) Shard {
     return entry;
   }
 
-  /// Used just now.
+  /// Brings what find() will read closer, while the caller does something else.
+  void prefetch(std::uint64_t variant) const {
+    const Entry* entry = index_.variants(static_cast<std::uint32_t>(variant));
+    if (entry == nullptr) return;
+    constexpr std::ptrdiff_t kCacheLine = 64;
+    const char* const at = reinterpret_cast<const char*>(entry);
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + kCacheLine);
+    __builtin_prefetch(at + 2 * kCacheLine);
+  }
+
+  /// Used just now: it gets a second chance when its turn to be evicted comes.
   void touch(Entry& entry) {
     if (entry.used == 0) entry.used = 1;
   }

@@ -2,8 +2,8 @@
 //
 // A std::mutex gives itself back with an atomic exchange, which waits until every store made under
 // it has left the store buffer; on a hit those stores often miss the cache, and the wait was a
-// quarter of a hit's cost. Here a plain release store does. A waiter spins briefly, then yields, so a
-// holder that was preempted gets the CPU back.
+// quarter of a hit's cost. Here a plain release store does. A waiter spins briefly, then yields, so
+// a holder that was preempted gets the CPU back.
 #pragma once
 
 #include <atomic>

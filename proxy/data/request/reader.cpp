@@ -55,6 +55,14 @@ state::MissReason reason_of(cache::MissCause cause) {
 
 }  // namespace
 
+bool Reader::look_ahead(const command::Spec& spec, const resp::Command& command, std::uint32_t database,
+                        cache::NameHash& name) {
+  if (spec.cacheable == 0 || command.argc() != 2) return false;
+  name = cache::hash_name(command.arg(1));
+  cache_.prefetch(name, cache::hash_variant(name, database, spec.id, command.raw_args(), true));
+  return true;
+}
+
 ReadResult Reader::read(const Read& read, const HitTarget& target) {
   const command::CacheForm form = command::cache_form(read.spec, read.command);
   if (!form.cacheable) return bypass(state::BypassReason::kCommand);
@@ -69,7 +77,7 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   // MGET k is not GET k: its reply is an array, and nil for a key of another type.
   const std::string_view key = command.arg(1);
   const std::string_view arguments = command.raw_args();
-  const cache::NameHash name = cache::hash_name(key);
+  const cache::NameHash name = read.name != nullptr ? *read.name : cache::hash_name(key);
   const std::uint32_t database = state::holds(state::Invariant::kI14Database) ? read.database : 0;
   const cache::CacheKey cache_key{
       name, cache::hash_variant(name, database, read.spec.id, arguments, command.argc() == 2), database,

@@ -30,6 +30,7 @@ struct Read {
   int protocol;             // the client's RESP version
   state::Nanos now;
   cache::Waiter waiter;     // the slot that waits when it is not a hit
+  const cache::NameHash* name = nullptr;  // hash_name(key), when look_ahead gave it
 };
 
 enum class ReadOutcome : std::uint8_t {
@@ -51,6 +52,11 @@ class Reader {
       : cache_(cache), rules_(rules), counters_(counters) {}
 
   void use_link(fill::FillLink* link) { link_ = link; }
+
+  /// A read of one key and nothing else will follow: hashes its key and asks for its entry's memory.
+  /// False: nothing was done.
+  bool look_ahead(const command::Spec& spec, const resp::Command& command, std::uint32_t database,
+                  cache::NameHash& name);
 
   /// Precondition: spec.cacheable != 0, the session may use the L1 and has no unanswered write of the
   /// command's keys.

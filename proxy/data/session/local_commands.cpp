@@ -113,7 +113,8 @@ Hello parse_hello(const resp::Command& command) {
   const std::string_view version = command.arg(1);
   long long number = 0;
   const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
-  if (error != std::errc() || end != version.data() + version.size()) {
+  const bool padded = version.size() > 1 && (version.front() == '0' || version.substr(0, 2) == "-0");
+  if (error != std::errc() || end != version.data() + version.size() || padded) {
     hello.error = "ERR Protocol version is not an integer or out of range";
     return hello;
   }

@@ -40,8 +40,10 @@ Session::~Session() {
   // client blocked in BLPOP must not take an element after it left.
   drop_lease();
   drop_spare();
-  for (Aside& aside : asides_) aside.lane->close();
-  if (paused_lane_) paused_lane_->resume();
+  for (const Aside& aside : asides_) {
+    if (aside.own) aside.lane->close();
+  }
+  for (const Paused& paused : paused_) paused.lane->resume();
 }
 
 bool Session::wants_input() const {
@@ -52,48 +54,92 @@ std::size_t Session::process(std::string_view bytes, state::Nanos now) {
   now_ = now;
   blocked_ = false;
   congested_ = false;
+  // What a client may send before it has said who it is, is Redis's own little (RELIABILITY A2.1).
+  parser_.set_limits(needs_auth() ? resp::kUnauthenticatedLimits : resp::Limits{});
   std::size_t used = 0;
   while (used < bytes.size() && wants_input()) {
+    const std::string_view rest = bytes.substr(used);
+    std::size_t n = 0;
     if (large_) {
-      used += feed_large(bytes.substr(used));
-      continue;
-    }
-    if (relay_) {
-      const std::size_t n = feed_relay(bytes.substr(used));
-      used += n;
-      if (n == 0) break;
-      continue;
-    }
-    if (large_unanswered_ || slots_.size() >= context_.max_pipeline || on_lane_ >= context_.max_pipeline) {
+      n = feed_large(rest);
+    } else if (relay_) {
+      n = feed_relay(rest);
+    } else if (pipeline_full()) {
       blocked_ = true;
-      break;
+    } else {
+      n = handle_some(rest);
     }
-    switch (parser_.parse(bytes.substr(used))) {
-      case resp::RequestParser::Result::kCommand:
-        if (handle(parser_.command()) == Step::kWait) {
-          blocked_ = !congested_;
-          return used;
-        }
-        used += parser_.consumed();
-        break;
-      case resp::RequestParser::Result::kNothing: used += parser_.consumed(); break;
-      case resp::RequestParser::Result::kNeedMore: return used;
-      case resp::RequestParser::Result::kLarge:
-        if (begin_large(parser_.command()) == Step::kWait) {
-          blocked_ = true;
-          return used;
-        }
-        break;
-      case resp::RequestParser::Result::kError:
-        context_.counters.protocol_errors_client.add();
-        protocol_error(parser_.error_text());
-        return bytes.size();
-      case resp::RequestParser::Result::kCrossProtocol:
-        aborted_ = state::DisconnectReason::kCrossProtocol;
-        return bytes.size();
+    used += n;
+    if (n == 0 && !large_) break;
+  }
+  return closing_ || aborted_ ? bytes.size() : used;
+}
+
+/// Parses a few commands, then handles them in order. Returns the bytes of those that were handled.
+std::size_t Session::handle_some(std::string_view bytes) {
+  std::size_t count = 0;
+  auto last = resp::RequestParser::Result::kNeedMore;
+  const std::size_t parsed = parse_ahead(bytes, count, last);
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Ahead::Item& item = context_.ahead.items[i];
+    const bool waits = handle(*item.spec, item.command, item.hashed ? &item.name : nullptr) == Step::kWait;
+    if (!waits) used += item.consumed;
+    if (waits || stopped()) {
+      // What was parsed behind it is parsed again when its time has come.
+      if (waits) blocked_ = !congested_;
+      if (waits || used < parsed || last != resp::RequestParser::Result::kCommand) parser_.restart();
+      return used;
     }
   }
-  return closing_ ? bytes.size() : used;
+  handle_rest(last);
+  return parsed;
+}
+
+/// Fills context_.ahead with up to `count` complete commands; returns the bytes they use. `last` is how
+/// parsing ended.
+std::size_t Session::parse_ahead(std::string_view bytes, std::size_t& count, resp::RequestParser::Result& last) {
+  auto& items = context_.ahead.items;
+  const bool prefetch = eligible_ && !lease_;
+  std::size_t at = 0;
+  while (count < items.size() && at < bytes.size()) {
+    last = parser_.parse(bytes.substr(at));
+    if (last == resp::RequestParser::Result::kNothing) {
+      if (count > 0) items[count - 1].consumed += parser_.consumed();
+      at += parser_.consumed();
+      continue;
+    }
+    if (last != resp::RequestParser::Result::kCommand) break;
+    Ahead::Item& item = items[count++];
+    item.consumed = parser_.consumed();
+    parser_.swap_command(item.command);
+    item.spec = &command::find(item.command.name());
+    if (item.spec->is(command::kContainer) && item.command.argc() > 1) {
+      item.spec = &command::find_sub(*item.spec, item.command.arg(1));
+    }
+    item.hashed = prefetch && context_.reader.look_ahead(*item.spec, item.command, state_.database, item.name);
+    const bool inline_form = item.command.raw().data() != bytes.data() + at;
+    at += item.consumed;
+    if (inline_form) break;  // its bytes are the parser's and end with the next command
+  }
+  return at;
+}
+
+/// What stands behind the complete commands.
+void Session::handle_rest(resp::RequestParser::Result last) {
+  switch (last) {
+    case resp::RequestParser::Result::kCommand:
+    case resp::RequestParser::Result::kNothing:
+    case resp::RequestParser::Result::kNeedMore: return;
+    case resp::RequestParser::Result::kLarge:
+      if (begin_large(parser_.command()) == Step::kWait) blocked_ = true;
+      return;
+    case resp::RequestParser::Result::kError:
+      context_.counters.protocol_errors_client.add();
+      protocol_error(parser_.error_text());
+      return;
+    case resp::RequestParser::Result::kCrossProtocol: aborted_ = state::DisconnectReason::kCrossProtocol; return;
+  }
 }
 
 void Session::protocol_error(std::string_view text) {
@@ -101,18 +147,17 @@ void Session::protocol_error(std::string_view text) {
   begin_close(state::DisconnectReason::kProtocolError);
 }
 
-Session::Step Session::handle(const resp::Command& command) {
-  const command::Spec* spec = &command::find(command.name());
-  if (spec->is(command::kContainer) && command.argc() > 1) spec = &command::find_sub(*spec, command.arg(1));
+Session::Step Session::handle(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name) {
   state_.last_command_at = now_;
-  if (doomed_) return handle_doomed(*spec);
-  const bool pinned = lease_ && (spec->cacheable == 0 || state::holds(Invariant::kI15Pinned));
-  if (pinned) return handle_leased(*spec, command);
-  return handle_normal(*spec, command);
+  if (doomed_) return handle_doomed(spec);
+  const bool pinned = lease_ && (spec.cacheable == 0 || state::holds(Invariant::kI15Pinned));
+  if (pinned) return handle_leased(spec, command);
+  return handle_normal(spec, command, name);
 }
 
-Session::Step Session::handle_normal(const command::Spec& spec, const resp::Command& command) {
-  if (spec.cacheable != 0) return read(spec, command);
+Session::Step Session::handle_normal(const command::Spec& spec, const resp::Command& command,
+                                     const cache::NameHash* name) {
+  if (spec.cacheable != 0) return read(spec, command, name);
   if (!command::arity_ok(spec, command.argc())) {
     if (spec.route != command::Route::kLocal) return forward(spec, command);  // upstream words the error
     std::string out;
@@ -160,7 +205,7 @@ bool Session::read_conflicts(const command::Spec& spec, const resp::Command& com
   });
 }
 
-Session::Step Session::read(const command::Spec& spec, const resp::Command& command) {
+Session::Step Session::read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name) {
   if (!eligible_) {
     const auto reason = context_.cache_enabled ? state::BypassReason::kIdentity : state::BypassReason::kDisabled;
     context_.counters.cache_bypasses[static_cast<std::size_t>(reason)].add();
@@ -178,7 +223,7 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
   const bool direct = slots_.empty();
   std::string parked;
   const request::HitTarget target{direct ? &out_ : nullptr, &parked};
-  const request::Read request{spec, command, state_.database, state_.protocol, now_, waiter()};
+  const request::Read request{spec, command, state_.database, state_.protocol, now_, waiter(), name};
   const request::ReadResult result = context_.reader.read(request, target);
   switch (result.outcome) {
     case request::ReadOutcome::kHit:
@@ -296,7 +341,6 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
     return authenticate(command.raw(), std::move(identity), SlotAction::kAuth);
   }
   const auto upstream = context_.topology.load();
-  const bool needs_auth = upstream->auth_required && !state_.authenticated;
   if (name == "HELLO") {
     Hello hello = parse_hello(command);
     if (!hello.error.empty()) {
@@ -310,7 +354,7 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
       resp::append_request(request, {"AUTH", hello.user, hello.password});
       return authenticate(request, {std::move(hello.user), std::move(hello.password)}, SlotAction::kHello);
     }
-    if (needs_auth) {
+    if (needs_auth()) {
       fail_locally(
           "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
           "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at "
@@ -321,6 +365,7 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
       fail_locally(failure_text({FailureKind::kConnect, upstream->error}, false));
       return Step::kNext;
     }
+    drop_spare();  // it speaks the protocol of before
     if (pending_protocol_ != 0) state_.protocol = pending_protocol_;
     if (pending_name_) state_.name = *std::exchange(pending_name_, std::nullopt);
     std::string out;
@@ -328,7 +373,7 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
     reply_locally(out);
     return Step::kNext;
   }
-  if (needs_auth) {
+  if (needs_auth()) {
     fail_locally("NOAUTH Authentication required.");
     return Step::kNext;
   }
@@ -370,15 +415,21 @@ Session::Step Session::authenticate(std::string_view request, upstream::Identity
     fail_locally("ERR upstream connection limit reached");
     return Step::kNext;
   }
+  if (!way->accepts_commands()) {
+    fail_locally(failure_text(way->last_failure(), false));
+    context_.lanes.give_back(way, false, now_);
+    return Step::kNext;
+  }
   pending_identity_ = std::move(identity);
   const std::uint64_t sequence = slots_.next_sequence();
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.action = action;
+  slot.discard = discards_reply();
   slot.aside = true;
   slot.unanswered = 1;
   ++reads_out_;
   way->submit(request, requester(sequence), CommandClass::kWrite, true, now_);
-  asides_.push_back({sequence, std::move(way)});
+  asides_.push_back({sequence, std::move(way), true});
   awaiting_ = true;  // what follows depends on the answer
   return Step::kNext;
 }
@@ -404,6 +455,7 @@ Session::Step Session::select(const resp::Command& command) {
   pending_database_ = *database;
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.action = SlotAction::kSelect;
+  slot.discard = discards_reply();
   slot.unanswered = 1;
   ++on_lane_;
   shared_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kRead, true, now_);

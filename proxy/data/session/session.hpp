@@ -19,6 +19,7 @@
 // Ownership: owned by its ClientConnection; others know its Requester name. One thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,6 +52,19 @@ class FenceService {
   virtual void start_fence(const Requester& to) = 0;
 };
 
+/// Commands parsed ahead of being handled, so that the cache lines their lookups need arrive together.
+/// One per worker: sessions take turns.
+struct Ahead {
+  struct Item {
+    resp::Command command;
+    const command::Spec* spec = nullptr;
+    std::size_t consumed = 0;
+    cache::NameHash name = 0;
+    bool hashed = false;
+  };
+  std::array<Item, 16> items;
+};
+
 /// What all sessions of a worker share.
 struct SessionContext {
   upstream::LaneProvider& lanes;
@@ -68,6 +82,8 @@ struct SessionContext {
   state::Nanos output_stall_timeout = 10 * state::kSecond;
   std::size_t output_limit = 64UL << 20;
   std::uint32_t max_pipeline = 10'000;
+  bool auth_required = false;          // the upstream wants a password that Pillion was not given
+  Ahead ahead;
 };
 
 class Session {
@@ -129,11 +145,19 @@ class Session {
   enum class Step : std::uint8_t { kNext, kWait };
 
   // session.cpp: from bytes to a decision
-  Step handle(const resp::Command& command);
-  Step handle_normal(const command::Spec& spec, const resp::Command& command);
+  std::size_t handle_some(std::string_view bytes);
+  std::size_t parse_ahead(std::string_view bytes, std::size_t& count, resp::RequestParser::Result& last);
+  void handle_rest(resp::RequestParser::Result last);
+  bool stopped() const { return !wants_input() || large_ || relay_ || pipeline_full(); }
+  bool pipeline_full() const {
+    return large_unanswered_ || slots_.size() >= context_.max_pipeline || on_lane_ >= context_.max_pipeline;
+  }
+  bool needs_auth() const { return context_.auth_required && !state_.authenticated; }
+  Step handle(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
+  Step handle_normal(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
   Step handle_local(const command::Spec& spec, const resp::Command& command);
   Step handle_client_reply(const resp::Command& command);
-  Step read(const command::Spec& spec, const resp::Command& command);
+  Step read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
   Step forward(const command::Spec& spec, const resp::Command& command);
   bool read_conflicts(const command::Spec& spec, const resp::Command& command);
   Step authenticate(std::string_view request, upstream::Identity identity, SlotAction action);
@@ -149,6 +173,7 @@ class Session {
   Step start_relay(const resp::Command& command);
   Step unsubscribe_unsubscribed(const command::Spec& spec, const resp::Command& command);
   Step handle_doomed(const command::Spec& spec);
+  Step handle_lost_lease(const command::Spec& spec, const resp::Command& command);
   Step submit_exec(const resp::Command& command);
   void drop_spare();
   Step begin_large(const resp::Command& command);
@@ -172,7 +197,11 @@ class Session {
   void finish_aside(std::uint64_t sequence, bool clean);
   bool resend(const LostRun& run, Slot& slot, state::Nanos now);
   std::string failure_text(const Failure& failure, bool unknown_outcome) const;
-  Flow output_flow(upstream::Lane* lane);
+  Flow output_flow(std::uint64_t sequence);
+  std::shared_ptr<upstream::Lane> lane_of(std::uint64_t sequence) const;
+  std::size_t bytes_ahead(std::uint64_t sequence) const;
+  void pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane>& lane);
+  void resume_paused();
   std::size_t output_bytes() const { return out_.size() + parked_bytes_; }
   Requester requester(std::uint64_t slot) const { return {name_.session, name_.generation, slot}; }
   cache::Waiter waiter() const {
@@ -208,8 +237,9 @@ class Session {
   struct Aside {
     std::uint64_t slot;
     std::shared_ptr<upstream::Lane> lane;
+    bool own;  // a lease for this command alone
   };
-  std::vector<Aside> asides_;               // reads that travel on lanes of their own
+  std::vector<Aside> asides_;               // commands that do not travel on the session's lane
 
   // effects of unanswered commands, in the order of their replies
   std::vector<std::string_view> keys_scratch_;
@@ -230,7 +260,11 @@ class Session {
   int pending_protocol_ = 0;
   std::optional<std::string> pending_name_;
 
-  std::shared_ptr<upstream::Lane> paused_lane_;  // told Flow::kPause
+  struct Paused {
+    std::uint64_t slot;  // whose reply it is; 0: a relay
+    std::shared_ptr<upstream::Lane> lane;
+  };
+  std::vector<Paused> paused_;  // lanes told Flow::kPause
   state::Nanos output_progress_at_ = 0;
 
   bool eligible_ = true;   // may use the L1: Pillion's own ACL user

@@ -18,8 +18,14 @@ bool Session::acquire_lease() {
     lease_ = context_.lanes.lease(channel_key(), now_);
   }
   lease_dirty_ = false;
-  if (lease_) return true;
-  fail_locally("ERR upstream connection limit reached");
+  if (!lease_) {
+    fail_locally("ERR upstream connection limit reached");
+    return false;
+  }
+  if (lease_->accepts_commands()) return true;
+  // It failed before it was handed out (a name that does not resolve): nobody will tell us again.
+  fail_locally(failure_text(lease_->last_failure(), false));
+  drop_lease();
   return false;
 }
 
@@ -72,17 +78,21 @@ Session::Step Session::handle_doomed(const command::Spec& spec) {
   return Step::kNext;
 }
 
+Session::Step Session::handle_lost_lease(const command::Spec& spec, const resp::Command& command) {
+  const bool open = in_multi_ || watching_;
+  doomed_ = in_multi_ || (watching_ && spec.name == "MULTI");
+  drop_lease();
+  if (doomed_) return handle_doomed(spec);  // EXEC and DISCARD end it at once
+  if (!open || spec.name == "QUIT" || spec.name == "RESET") {
+    return slots_.empty() ? handle_normal(spec, command, nullptr) : Step::kWait;
+  }
+  fail_locally("ERR upstream " + context_.upstream_name + " was lost: the transaction is gone, nothing of it was done");
+  return Step::kNext;
+}
+
 Session::Step Session::handle_leased(const command::Spec& spec, const resp::Command& command) {
   const std::string_view name = spec.name;
-  if (!lease_->accepts_commands()) {
-    const bool open = in_multi_ || watching_;
-    const bool doomed = in_multi_ || (watching_ && name == "MULTI");
-    drop_lease();
-    if (!open) return Step::kWait;  // taken up again as any other command
-    doomed_ = doomed;
-    fail_locally("ERR upstream " + context_.upstream_name + " was lost: the transaction is gone, nothing of it was done");
-    return Step::kNext;
-  }
+  if (!lease_->accepts_commands()) return handle_lost_lease(spec, command);
   if (name == "QUIT") return handle_local(spec, command);
   if (name == "RESET") {
     if (!slots_.empty()) return Step::kWait;
@@ -289,7 +299,12 @@ std::size_t Session::feed_large(std::string_view bytes) {
     return bytes.size();
   }
   if (alive) lease_->append_opaque(bytes.substr(0, used));
-  if (status == resp::LargeRequest::Status::kDone) large_.reset();
+  if (status == resp::LargeRequest::Status::kDone) {
+    large_.reset();
+    // Answered or lost before its end: the upstream may still wait for the rest, which was swallowed.
+    if (lease_ && !alive) lease_->close();
+    if (slots_.empty()) settle_lease(now_);
+  }
   return used;
 }
 

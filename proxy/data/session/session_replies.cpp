@@ -20,7 +20,7 @@ constexpr state::Nanos kSpareLife = state::kSecond;
 // Shared bytes instead of copies from here on.
 constexpr std::size_t kShareFrom = 16 * 1024;
 // Replies read aside on dedicated lanes by one session at a time.
-constexpr std::size_t kMaxAsides = 4;
+constexpr std::ptrdiff_t kMaxAsides = 4;
 
 }  // namespace
 
@@ -121,10 +121,6 @@ void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::ui
 Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool last, state::Nanos now) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return Flow::kGoOn;
-  upstream::Lane* from = lease_ ? lease_.get() : shared_.get();
-  for (const Aside& aside : asides_) {
-    if (aside.slot == sequence) from = aside.lane.get();
-  }
   append_reply(*slot, slots_.is_front(sequence), bytes);
   if (slot->held_back() && !slot->fence_asked) {
     // The reply has begun, so the command was executed: the fences need not wait for its end, and must
@@ -143,25 +139,46 @@ Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool l
     answered(sequence, *slot, 1, now);
     return Flow::kGoOn;
   }
-  return output_flow(from);
+  return output_flow(sequence);
 }
 
-Flow Session::output_flow(upstream::Lane* from) {
-  if (output_bytes() < kPauseAt || from == nullptr) return Flow::kGoOn;
-  // Others wait for this reply to end: memory is spent first, up to the limit.
-  if (from->others_wait() && output_bytes() < context_.output_limit) return Flow::kGoOn;
-  if (!paused_lane_) {
-    if (from == lease_.get()) {
-      paused_lane_ = lease_;
-    } else if (from == shared_.get()) {
-      paused_lane_ = shared_;
-    } else {
-      for (const Aside& aside : asides_) {
-        if (aside.lane.get() == from) paused_lane_ = aside.lane;
-      }
-    }
+std::shared_ptr<upstream::Lane> Session::lane_of(std::uint64_t sequence) const {
+  for (const Aside& aside : asides_) {
+    if (aside.slot == sequence) return aside.lane;
   }
+  return lease_ ? lease_ : shared_;
+}
+
+/// What has to leave before more of this reply is of use. Parked replies must not count for the front
+/// one: they wait for it.
+std::size_t Session::bytes_ahead(std::uint64_t sequence) const {
+  return slots_.empty() || slots_.is_front(sequence) ? out_.size() : output_bytes();
+}
+
+Flow Session::output_flow(std::uint64_t sequence) {
+  if (bytes_ahead(sequence) < kPauseAt) return Flow::kGoOn;
+  const auto from = lane_of(sequence);
+  // Others wait for this reply to end: memory is spent first, up to the limit.
+  if (!from || (from->others_wait() && output_bytes() < context_.output_limit)) return Flow::kGoOn;
+  pause(sequence, from);
   return Flow::kPause;
+}
+
+void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane>& lane) {
+  const bool known = std::any_of(paused_.begin(), paused_.end(), [&](const Paused& paused) { return paused.lane == lane; });
+  if (!known) paused_.push_back({sequence, lane});
+}
+
+void Session::resume_paused() {
+  for (std::size_t i = 0; i < paused_.size();) {
+    if (bytes_ahead(paused_[i].slot) >= kPauseAt / 2) {
+      ++i;
+      continue;
+    }
+    const auto lane = std::move(paused_[i].lane);
+    paused_.erase(paused_.begin() + static_cast<std::ptrdiff_t>(i));
+    lane->resume();
+  }
 }
 
 void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now) {
@@ -210,9 +227,11 @@ void Session::release_ready() {
       }
       front.parked.clear();
     }
-    if (front.state != Slot::State::kReady) return;
+    if (front.state != Slot::State::kReady) break;
     slots_.pop();
   }
+  // Another reply may be the front now.
+  if (!paused_.empty()) resume_paused();
 }
 
 void Session::on_action_reply(Slot& slot, std::string_view reply) {
@@ -303,23 +322,29 @@ void Session::read_aside(std::uint64_t sequence, Slot& slot, std::string_view re
   slot.aside = true;
   slot.unanswered = 1;
   std::shared_ptr<upstream::Lane> way;
-  if (alone && asides_.size() < kMaxAsides) way = context_.lanes.lease(channel_key(), now);
+  const auto own = std::count_if(asides_.begin(), asides_.end(), [](const Aside& aside) { return aside.own; });
+  if (alone && own < kMaxAsides) way = context_.lanes.lease(channel_key(), now);
   const bool dedicated = way != nullptr;
   if (!way) way = context_.lanes.pick(channel_key(), now);
   if (!way->accepts_commands()) {
-    fail_slot(sequence, slot, failure_text(way->last_failure(), false));
+    const std::string text = failure_text(way->last_failure(), false);
+    if (dedicated) context_.lanes.give_back(way, false, now);
+    fail_slot(sequence, slot, text);
     return;
   }
   way->submit(request, requester(sequence), CommandClass::kRead, true, now);
-  if (dedicated) asides_.push_back({sequence, std::move(way)});
+  asides_.push_back({sequence, std::move(way), dedicated});
 }
 
 void Session::finish_aside(std::uint64_t sequence, bool clean) {
   for (auto it = asides_.begin(); it != asides_.end(); ++it) {
     if (it->slot != sequence) continue;
     const auto way = std::move(it->lane);
+    const bool own = it->own;
     asides_.erase(it);
-    if (paused_lane_ == way) paused_lane_ = nullptr;
+    if (!own) return;
+    paused_.erase(std::remove_if(paused_.begin(), paused_.end(), [&](const Paused& paused) { return paused.lane == way; }),
+                  paused_.end());
     // The connection an AUTH was tried on is somebody now: nobody else gets it.
     const Slot* slot = slots_.find(sequence);
     const bool reusable = clean && slot != nullptr && slot->action == SlotAction::kNone;
@@ -360,10 +385,17 @@ bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
       slot.effect != request::EffectKind::kNone || slot.unanswered != run.unanswered) {
     return false;
   }
-  const auto way = context_.lanes.pick(channel_key(), now);
+  // All of a session's commands stay on one lane: what was sent again earlier has chosen it.
+  const bool chosen = !slot.aside && shared_ && shared_->accepts_commands();
+  const auto way = chosen ? shared_ : context_.lanes.pick(channel_key(), now);
   if (!way->accepts_commands()) return false;
   slot.retried = true;
-  if (!slot.aside) shared_ = way;
+  if (slot.aside) {
+    finish_aside(run.to.slot, false);
+    asides_.push_back({run.to.slot, way, false});
+  } else {
+    shared_ = way;
+  }
   resp::RequestParser parser;
   std::string_view rest = run.requests;
   for (std::uint32_t i = 0; i < run.answered + run.unanswered; ++i) {
@@ -409,7 +441,7 @@ Flow Session::on_relay(std::string_view bytes) {
   out_.append(bytes);
   if (out_.size() < kPauseAt) return Flow::kGoOn;
   // The upstream's own limits for subscribers decide from here on.
-  paused_lane_ = lease_;
+  pause(0, lease_);
   return Flow::kPause;
 }
 
@@ -419,7 +451,7 @@ void Session::on_relay_lost() {
 
 void Session::on_output_progress(state::Nanos now) {
   output_progress_at_ = now;
-  if (paused_lane_ && output_bytes() < kPauseAt / 2) std::exchange(paused_lane_, nullptr)->resume();
+  resume_paused();
 }
 
 bool Session::on_tick(state::Nanos now) {
@@ -446,9 +478,11 @@ bool Session::on_tick(state::Nanos now) {
     watch = true;
     const bool over = output_bytes() >= context_.output_limit;
     const state::Nanos still = now - output_progress_at_;
-    if (over && paused_lane_ && paused_lane_->others_wait() && still > kPatience) {
+    const bool others = std::any_of(paused_.begin(), paused_.end(),
+                                    [](const Paused& paused) { return paused.lane->others_wait(); });
+    if (over && others && still > kPatience) {
       aborted_ = state::DisconnectReason::kOutputLimit;
-    } else if ((over || paused_lane_) && still > context_.output_stall_timeout) {
+    } else if ((over || !paused_.empty()) && still > context_.output_stall_timeout) {
       aborted_ = state::DisconnectReason::kOutputStalled;
     } else if (output_bytes() > 2 * context_.output_limit) {
       aborted_ = state::DisconnectReason::kOutputLimit;

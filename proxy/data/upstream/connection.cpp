@@ -4,6 +4,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <random>
 #include <utility>
@@ -80,8 +81,11 @@ void Connection::perform(ConnectionFsm::Action action) {
       shut();
       const std::string detail = fsm_.last_error();
       mux_.fail({fsm_.failure_kind(), detail});
-      context_.sink.on_batch_end();
-      if (std::exchange(was_congested_, false)) context_.sink.on_uncongested();
+      // Later: this may happen inside a session's own turn, which must not be taken up again within it.
+      boost::asio::post(context_.io, [&sink = context_.sink, congested = std::exchange(was_congested_, false)] {
+        if (congested) sink.on_uncongested();
+        sink.on_batch_end();
+      });
       return;
     }
   }

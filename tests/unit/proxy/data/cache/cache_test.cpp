@@ -381,6 +381,19 @@ TEST_F(SmallCacheTest, BytesStayWithinTheLimitUnderChurn) {
   EXPECT_GT(cache_.stats().bytes, limits_.max_bytes / 2);
 }
 
+TEST_F(SmallCacheTest, WhatIsHitIsKept) {
+  put(get("hit"), "v");
+  put(get("peeked"), "v");
+  for (int i = 0; i < 5000; ++i) {
+    const Variant variant = get(std::to_string(i));
+    cache_.store(variant.key(), fill(std::string(100, 'x')),
+                 cache_.erase_count(variant.key().name));
+    ASSERT_EQ(ask(get("hit")), "v") << i;
+    ASSERT_TRUE(cache_.peek(get("peeked").key(), now_, [](const Entry&, LinkId, Generation) {}));
+  }
+  EXPECT_GT(cache_.stats().evictions, 3000U);
+}
+
 TEST(CacheCharge, CoversPayloadAndOverhead) {
   EXPECT_EQ(Cache::charge(10, 20) - Cache::charge(0, 0), 30U);
   EXPECT_LE(Cache::charge(0, 0), 104U);

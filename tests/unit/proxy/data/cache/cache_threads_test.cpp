@@ -154,8 +154,11 @@ TEST(CacheThreads, MultiKeyHitsAreSnapshots) {
   const Variant variants[] = {get("a"), get("b")};
   const CacheKey keys[] = {variants[0].key(), variants[1].key()};
   std::atomic<bool> stop{false};
+  std::atomic<int> hits{0};
   std::thread link([&] {
-    for (int n = 0; n < kRounds; ++n) {
+    // Until the reader had its share, however the machine schedules the three.
+    for (int n = 0; n < kRounds || (hits.load() < 100 && n < 1000 * kRounds); ++n) {
+      if (n % 4096 == 0) std::this_thread::yield();
       cache.erase(keys[0].name, false);
       cache.erase(keys[1].name, false);
       const std::string value = std::to_string(n);
@@ -179,7 +182,6 @@ TEST(CacheThreads, MultiKeyHitsAreSnapshots) {
       for (std::uint32_t i = dice.roll(200); i > 0; --i) std::this_thread::yield();
     }
   });
-  std::uint64_t hits = 0;
   std::uint64_t torn_seen = 0;
   int turn = 0;
   while (!stop.load()) {
@@ -194,17 +196,17 @@ TEST(CacheThreads, MultiKeyHitsAreSnapshots) {
     }
     if (!hit) continue;
     if (before == cache.erase_sequence()) {
-      ++hits;
-      ASSERT_EQ(parts[0], parts[1]);
+      hits.fetch_add(1);
+      EXPECT_EQ(parts[0], parts[1]);
     } else if (parts[0] != parts[1]) {
       ++torn_seen;
     }
   }
   link.join();
   writer.join();
-  RecordProperty("hits", static_cast<int>(hits));
+  RecordProperty("hits", hits.load());
   RecordProperty("torn", static_cast<int>(torn_seen));
-  EXPECT_GT(hits, 0U);
+  EXPECT_GE(hits.load(), 100);
 }
 
 // I8: once erase(k, poison) has returned, no lookup may give what was there or fetched before.
@@ -239,7 +241,7 @@ TEST(CacheThreads, NoReadAfterAnOwnWriteGivesTheOldValue) {
     if (cache.peek(key, 0, [&](const Entry& e, LinkId, Generation) { got = reply_of(e); })) {
       ASSERT_EQ(got, std::to_string(n));
     }
-    if (n % 16 == 0) std::this_thread::yield();
+    if (n % 256 == 0) std::this_thread::yield();
   }
   stop.store(true);
   for (std::thread& reader : readers) reader.join();

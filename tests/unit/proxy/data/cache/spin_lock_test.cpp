@@ -1,0 +1,39 @@
+#include "proxy/data/cache/spin_lock.hpp"
+
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace pillion::cache {
+namespace {
+
+TEST(SpinLock, TryLockFailsWhileHeld) {
+  SpinLock lock;
+  EXPECT_TRUE(lock.try_lock());
+  EXPECT_FALSE(lock.try_lock());
+  lock.unlock();
+  EXPECT_TRUE(lock.try_lock());
+  lock.unlock();
+}
+
+TEST(SpinLock, OneHolderAtATimeWhoSeesWhatTheLastOneDid) {
+  SpinLock lock;
+  int counter = 0;  // not atomic: that is the point
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20'000; ++round) {
+        const std::lock_guard guard(lock);
+        ++counter;
+        if (round % 1000 == 0) std::this_thread::yield();  // as if preempted while holding it
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(counter, 80'000);
+}
+
+}  // namespace
+}  // namespace pillion::cache

@@ -427,12 +427,4 @@ std::string quote(std::string_view text) {
   return out + '"';
 }
 
-std::string variable_name(std::string_view path) {
-  std::string out = "PILLION_";
-  for (const char c : path) {
-    out += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  }
-  return out;
-}
-
 }  // namespace pillion::config

@@ -108,7 +108,4 @@ std::string print_kind(const Key& key);
 /// As a YAML double-quoted scalar.
 std::string quote(std::string_view text);
 
-/// "cache.max_bytes" -> "PILLION_CACHE_MAX_BYTES".
-std::string variable_name(std::string_view path);
-
 }  // namespace pillion::config

@@ -3,16 +3,21 @@
 // was set, so that the cross-field checks can point there too.
 #include "config/load.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
-#include <fstream>
+#include <algorithm>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string_view>
 
 #include "config/keys.hpp"
 #include "config/nearest.hpp"
+#include "config/small_file.hpp"
 #include "config/validate.hpp"
+#include "config/variables.hpp"
+#include "config/yaml_text.hpp"
 
 namespace pillion::config {
 namespace {
@@ -69,44 +74,44 @@ bool is_section(std::string_view name) {
   return false;
 }
 
-// Reads a whole small file; nothing when it cannot be read or is larger.
-struct FileText {
-  std::string text;
-  std::string trouble;
+// Only counts documents: the second one ends the counting.
+class DocumentCounter : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  const YAML::Mark& start() const { return start_; }
+
+ private:
+  YAML::Mark start_;
 };
 
-FileText read_file(const std::string& path, std::size_t most) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return {"", "cannot be opened"};
-  std::string text(most + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return {"", "cannot be read"};
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > most) {
-    return {"", "is larger than " + std::to_string(most >> 10) + " KiB"};
+// Where a second document begins, if one does. YAML::LoadAll would tell too, but it never returns
+// when the parser takes a stray character for one empty document after another.
+std::optional<YAML::Mark> second_document(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentCounter counter;
+  if (!parser.HandleNextDocument(counter) || !parser.HandleNextDocument(counter)) {
+    return std::nullopt;
   }
-  // A directory opens and reads as nothing.
-  if (text.empty() && in.fail() && !in.eof()) return {"", "cannot be read"};
-  return {std::move(text), ""};
-}
-
-// Kubernetes gives every pod variables for every Service of its namespace; one called pillion or
-// pillion-x must not keep Pillion from starting.
-// https://kubernetes.io/docs/concepts/services-networking/
-bool made_by_kubernetes(std::string_view name, std::string_view value) {
-  const auto ends = [&](std::string_view tail) {
-    return name.size() >= tail.size() && name.substr(name.size() - tail.size()) == tail;
-  };
-  const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
-  if (ends("_SERVICE_HOST") || has("_SERVICE_PORT")) return true;
-  if (has("_PORT_") && (has("_TCP") || has("_UDP") || has("_SCTP"))) return true;
-  return ends("_PORT") && value.find("://") != std::string_view::npos;
+  return counter.start();
 }
 
 class Reader {
  public:
   void read_file_at(const std::string& path) {
-    auto file = read_file(path, kLargestFile);
+    auto file = read_small_file(path, kLargestFile);
     if (!file.trouble.empty()) {
       problem(path, "the configuration file " + file.trouble);
       return;
@@ -121,12 +126,14 @@ class Reader {
 
   void read_environment(const std::vector<std::pair<std::string, std::string>>& environment) {
     for (const auto& [name, value] : environment) {
-      if (name.rfind("PILLION_", 0) != 0 || name == "PILLION_CONFIG") continue;
+      if (name.rfind(kVariablePrefix, 0) != 0 || name == kFileVariable) continue;
       const auto where = "environment " + name;
       if (const auto* key = key_of_variable(name)) {
         set_text(*key, value, where);
       } else if (!made_by_kubernetes(name, value)) {
-        problem(where, "no such setting" + suggest_variable(name));
+        const auto near = nearest_variable(name);
+        problem(where,
+                "no such setting" + (near.empty() ? "" : "; did you mean " + quoted(near) + "?"));
       }
     }
   }
@@ -148,7 +155,7 @@ class Reader {
     constexpr std::string_view kPath = "upstream.password_file";
     const auto& path = loaded_.config.upstream.password_file;
     if (path.empty()) return;
-    auto file = read_file(path, kLargestPassword);
+    auto file = read_small_file(path, kLargestPassword);
     auto& text = file.text;
     if (!text.empty() && text.back() == '\n') text.pop_back();
     if (!text.empty() && text.back() == '\r') text.pop_back();
@@ -180,12 +187,15 @@ class Reader {
   // yaml-cpp throws on malformed text and on nesting over its own limit; both end here.
   template <class Visit>
   void each_document(const std::string& text, Visit visit) {
+    if (const auto offset = find_foreign_byte(text)) {
+      problem(at_offset(text, *offset), "not valid YAML: not UTF-8 text");
+      return;
+    }
     try {
-      const auto documents = YAML::LoadAll(text);
-      if (documents.size() > 1) {
-        problem(at(documents[1]), "a second YAML document; one file holds one configuration");
+      if (const auto mark = second_document(text)) {
+        problem(at(*mark), "a second YAML document begins here; there may be one only");
       }
-      visit(documents.empty() ? YAML::Node() : documents.front());
+      visit(YAML::Load(text));
     } catch (const YAML::Exception& error) {
       // After a colon yaml-cpp repeats a piece of the file, which may be of a password.
       problem(at(error.mark), "not valid YAML: " + error.msg.substr(0, error.msg.find(':')));
@@ -200,20 +210,15 @@ class Reader {
     if (mark.is_null()) return document_;
     return document_ + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
   }
+  std::string at_offset(std::string_view text, std::size_t offset) const {
+    const auto before = text.substr(0, offset);
+    const auto line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+    auto mark = YAML::Mark();
+    mark.line = static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+    mark.column = static_cast<int>(offset - line_start);
+    return at(mark);
+  }
   std::string at(const YAML::Node& node) const { return at(node.Mark()); }
-
-  static const Key* key_of_variable(std::string_view name) {
-    for (const auto& key : keys()) {
-      if (variable_name(key.path) == name) return &key;
-    }
-    return nullptr;
-  }
-
-  static std::string suggest_variable(const std::string& name) {
-    std::vector<std::string> names{"PILLION_CONFIG"};
-    for (const auto& key : keys()) names.push_back(variable_name(key.path));
-    return suggestion(name, {names.begin(), names.end()});
-  }
 
   // Where the first of these keys that the operator wrote was written.
   std::string origin_of(const std::vector<std::string_view>& paths) const {
@@ -393,7 +398,7 @@ Loaded load(const Sources& sources) {
   Reader reader;
   auto file = sources.file;
   for (const auto& [name, value] : sources.environment) {
-    if (name == "PILLION_CONFIG" && !file && !value.empty()) file = value;
+    if (name == kFileVariable && !file && !value.empty()) file = value;
   }
   if (file) reader.read_file_at(*file);
   reader.read_environment(sources.environment);

@@ -18,11 +18,14 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-CommandLine parse(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
+CommandLine parse(std::vector<std::string> arguments,
+                  const std::vector<std::string>& environment = {}) {
   arguments.insert(arguments.begin(), "pillion");
   std::vector<const char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) argv.push_back(argument.c_str());
   std::vector<const char*> envp;
+  envp.reserve(environment.size() + 1);
   for (const auto& entry : environment) envp.push_back(entry.c_str());
   argv.push_back(nullptr);
   envp.push_back(nullptr);

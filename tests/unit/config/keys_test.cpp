@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "config/variables.hpp"
+
 namespace pillion::config {
 namespace {
 

@@ -169,7 +169,17 @@ TEST(LoadDocument, WrongShapes) {
   EXPECT_THAT(problems("log:\n  level: !env LEVEL\n"),
               ElementsAre(AllOf(StartsWith("p.yaml:2:10: log.level"), HasSubstr("tag"))));
   EXPECT_THAT(problems("workers: 1\n---\nworkers: 2\n"),
-              ElementsAre(AllOf(StartsWith("p.yaml:3:1: "), HasSubstr("second YAML document"))));
+              ElementsAre(AllOf(StartsWith("p.yaml:2:1: "), HasSubstr("second YAML document"))));
+}
+
+// yaml-cpp takes what is left over for one empty document after another.
+TEST(LoadDocument, LeftoversAreReportedAndDoNotLoop) {
+  EXPECT_THAT(problems(","), ElementsAre(HasSubstr("second YAML document")));
+  EXPECT_THAT(problems("workers: 1\n}\n"), Not(IsEmpty()));
+  EXPECT_THAT(problems("log: (a, \"b\"\n  \"c\")\n"), Not(IsEmpty()));
+  for (const auto* text : {"{:", "[:", "{# ke\ny{:", "{workers:"}) {
+    EXPECT_THAT(problems(text), Not(IsEmpty())) << text;
+  }
 }
 
 TEST(LoadDocument, SyntaxErrors) {
@@ -180,7 +190,13 @@ TEST(LoadDocument, SyntaxErrors) {
   EXPECT_THAT(problems("workers: *nobody\n"),
               ElementsAre(AllOf(StartsWith("p.yaml:1:10: "), HasSubstr("not valid YAML"))));
   EXPECT_THAT(problems(std::string(100'000, '[')), ElementsAre(StartsWith("p.yaml:1:")));
-  EXPECT_THAT(problems(std::string("workers: \xff\0\x01", 12)), Not(IsEmpty()));
+}
+
+TEST(LoadDocument, BytesThatAreNoTextAreRefusedBeforeParsing) {
+  EXPECT_THAT(problems("workers: 1\nlog: \x04\n"),
+              ElementsAre("p.yaml:2:6: not valid YAML: not UTF-8 text"));
+  EXPECT_THAT(problems("upstream:\n  \xff\xff\xff.0.1:63s://u:p%4per 0CP"),
+              ElementsAre("p.yaml:2:3: not valid YAML: not UTF-8 text"));
 }
 
 TEST(LoadDocument, AnchorsMayShareValuesAndCannotLoop) {

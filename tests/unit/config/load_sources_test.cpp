@@ -4,6 +4,7 @@
 
 #include "config/keys.hpp"
 #include "config/load.hpp"
+#include "config/variables.hpp"
 #include "temporary_file.hpp"
 
 namespace pillion::config {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -53,7 +54,8 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
 
   // DataPlaneOps: called by the control plane's thread.
   state::CacheStats cache_stats() const override {
-    const cache::Stats stats = shared.cache.stats();
+    const std::lock_guard lock(shared.cache_stats_mutex);
+    const cache::Stats& stats = shared.cache_stats;
     return {options.config.cache.enabled, stats.entries,     stats.bytes,  stats.max_bytes,
             stats.evictions,              stats.expirations, stats.flights};
   }
@@ -160,7 +162,7 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
   config::UpstreamTarget upstream;
   std::uint32_t worker_count;
   state::Published<state::TopologySnapshot> topology;
-  Shared shared;
+  mutable Shared shared;
   std::vector<std::unique_ptr<Worker>> workers;
   boost::asio::io_context io{1};
   boost::asio::signal_set signals;

@@ -48,7 +48,7 @@ Shared::Shared(const config::Config& configuration, const config::UpstreamTarget
       upstream(target),
       topology(published),
       cache({configuration.cache.max_bytes, configuration.cache.max_entry_bytes,
-             nanos(configuration.cache.max_staleness)},
+             nanos(configuration.cache.max_staleness), workers > 1},
             links),
       invalidator(cache, links, workers),
       rules(configuration.cache) {
@@ -195,11 +195,18 @@ void Worker::tick() {
     registry_.sweep(now);
   }
   if (draining_) registry_.close_quiet(now, kDrainSilence, false);
+  if (index_ == 0) publish_cache_stats();
   publish_link_stats();
   timer_.expires_after(kTick);
   timer_.async_wait([this](const net::ErrorCode& ec) {
     if (!ec) tick();
   });
+}
+
+void Worker::publish_cache_stats() {
+  const cache::Stats stats = shared_.cache.stats();
+  const std::lock_guard lock(shared_.cache_stats_mutex);
+  shared_.cache_stats = stats;
 }
 
 void Worker::publish_link_stats() {

@@ -44,6 +44,10 @@ struct Shared {
   std::vector<std::string_view> cacheable_commands;
   std::atomic<std::uint64_t> next_client_id{1};
   std::atomic<std::uint32_t> clients{0};
+  // What the first worker saw at its latest tick: with one worker the cache has no locks to ask it
+  // through.
+  std::mutex cache_stats_mutex;
+  cache::Stats cache_stats{};
 
   Shared(const config::Config& config, const config::UpstreamTarget& upstream,
          state::Published<state::TopologySnapshot>& topology, std::size_t workers);
@@ -73,6 +77,7 @@ class Worker {
  private:
   void accept(net::Socket socket);
   void tick();
+  void publish_cache_stats();
   void publish_link_stats();
 
   const std::uint32_t index_;

@@ -88,6 +88,7 @@ struct CacheLimits {
   std::size_t max_bytes = 64UL << 20;
   std::size_t max_entry_bytes = 1UL << 20;      // reply bytes of one entry
   state::Nanos max_staleness = state::kSecond;  // the lease Delta (I4)
+  bool shared = true;  // false: every call comes from one thread, stats() included; no locks then
 };
 
 class Cache {

@@ -32,7 +32,9 @@ class alignas(64) Shard {
  public:
   static constexpr int kMaxSecondChances = 64;
 
-  Shard(std::uint32_t number, std::size_t budget) : budget_(budget), flights_(number) {}
+  /// `shared`: more than one thread looks things up.
+  Shard(std::uint32_t number, std::size_t budget, bool shared = true)
+      : mutex_(shared), budget_(budget), flights_(number) {}
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();

@@ -154,7 +154,7 @@ class Session {
   }
   bool needs_auth() const { return context_.auth_required && !state_.authenticated; }
   Step handle(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
-  Step handle_normal(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
+  Step handle_normal(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name = nullptr);
   Step handle_local(const command::Spec& spec, const resp::Command& command);
   Step handle_client_reply(const resp::Command& command);
   Step read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);

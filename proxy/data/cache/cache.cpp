@@ -20,8 +20,8 @@ Cache::Cache(const CacheLimits& limits, LinkTable& links) : limits_(limits), lin
   const std::size_t count = shard_count(limits);
   shard_mask_ = count - 1;
   for (std::size_t i = 0; i < count; ++i) {
-    shards_.push_back(
-        std::make_unique<Shard>(static_cast<std::uint32_t>(i), limits.max_bytes / count, limits.shared));
+    shards_.push_back(std::make_unique<Shard>(static_cast<std::uint32_t>(i),
+                                              limits.max_bytes / count, limits.shared));
   }
 }
 

@@ -5,9 +5,9 @@
 // quarter of a hit's cost. Here a plain release store does. A waiter spins briefly, then yields, so
 // a holder that was preempted gets the CPU back.
 //
-// With one worker nobody else is there: the lock is then told so and does nothing, which spares the hit
-// its only atomic exchange (a quarter of what was left of its cost, since the exchange waits for the
-// copying of the previous reply).
+// With one worker nobody else is there: the lock is then told so and does nothing, which spares the
+// hit its only atomic exchange (a quarter of what was left of its cost, since the exchange waits
+// for the copying of the previous reply).
 #pragma once
 
 #include <atomic>

@@ -399,6 +399,22 @@ TEST(CacheCharge, CoversPayloadAndOverhead) {
   EXPECT_LE(Cache::charge(0, 0), 104U);
 }
 
+class UnsharedCacheTest : public CacheFixture {
+ protected:
+  UnsharedCacheTest() : CacheFixture({.shared = false}) {}
+};
+
+TEST_F(UnsharedCacheTest, WorksAsASharedOne) {
+  put(get("k"), "v");
+  EXPECT_EQ(ask(get("k")), "v");
+  const Lookup leader = lookup(get("l"), 1);
+  EXPECT_EQ(lookup(get("l"), 2).flight, leader.flight);
+  cache_.erase(hash_name("l"), true);
+  EXPECT_FALSE(complete(get("l"), leader.flight, fill("v")));
+  EXPECT_TRUE(cache_.erase(hash_name("k"), true));
+  EXPECT_EQ(ask(get("k")), "(miss)");
+}
+
 TEST(CacheLimitsTest, NoBytesMeansNoEntriesButFlightsWork) {
   LinkTable links;
   const Generation generation = links.open(0, 0);

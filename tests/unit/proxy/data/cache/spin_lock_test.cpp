@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -9,17 +10,30 @@
 namespace pillion::cache {
 namespace {
 
-TEST(SpinLock, TryLockFailsWhileHeld) {
-  SpinLock lock;
-  EXPECT_TRUE(lock.try_lock());
-  EXPECT_FALSE(lock.try_lock());
+TEST(SpinLock, HoldsOthersUpUntilItIsGivenBack) {
+  SpinLock lock(true);
+  std::atomic<bool> passed{false};
+  lock.lock();
+  std::thread other([&] {
+    const std::lock_guard guard(lock);
+    passed.store(true);
+  });
+  for (int i = 0; i < 100; ++i) std::this_thread::yield();
+  EXPECT_FALSE(passed.load());
   lock.unlock();
-  EXPECT_TRUE(lock.try_lock());
+  other.join();
+  EXPECT_TRUE(passed.load());
+}
+
+TEST(SpinLock, DoesNothingWhenNotShared) {
+  SpinLock lock(false);
+  lock.lock();
+  lock.lock();  // would spin for ever
   lock.unlock();
 }
 
 TEST(SpinLock, OneHolderAtATimeWhoSeesWhatTheLastOneDid) {
-  SpinLock lock;
+  SpinLock lock(true);
   int counter = 0;  // not atomic: that is the point
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {

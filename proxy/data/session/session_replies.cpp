@@ -380,6 +380,8 @@ std::string Session::failure_text(const Failure& failure, bool unknown_outcome) 
 }
 
 bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
+  // A write behind it may have been executed, and must not be seen by a read that came before it (I10).
+  if (writes_out_ > 0) return false;
   // The run must be all that its slot waits for: replies of a slot stay in order.
   if (run.command_class != CommandClass::kRead || slot.retried || run.reply_begun || run.requests.empty() ||
       slot.effect != request::EffectKind::kNone || slot.unanswered != run.unanswered) {

@@ -5,17 +5,19 @@
 namespace pillion::config {
 namespace {
 
-const std::vector<std::string_view> kNames{"listen",          "listen.address", "cache",
-                                           "cache.max_bytes", "cache.max_age",  "workers"};
+std::string among_keys(std::string_view name) {
+  return nearest(
+      name, {"listen", "listen.address", "cache", "cache.max_bytes", "cache.max_age", "workers"});
+}
 
 TEST(Nearest, FewestEdits) {
-  EXPECT_EQ(nearest("worker", kNames), "workers");
-  EXPECT_EQ(nearest("cahce", kNames), "cache");
-  EXPECT_EQ(nearest("cache.max_byte", kNames), "cache.max_bytes");
-  EXPECT_EQ(nearest("cache.max-bytes", kNames), "cache.max_bytes");
-  EXPECT_EQ(nearest("cache.maxBytes", kNames), "cache.max_bytes");
-  EXPECT_EQ(nearest("CACHE.MAX_AGE", kNames), "cache.max_age");
-  EXPECT_EQ(nearest("listen.adress", kNames), "listen.address");
+  EXPECT_EQ(among_keys("worker"), "workers");
+  EXPECT_EQ(among_keys("cahce"), "cache");
+  EXPECT_EQ(among_keys("cache.max_byte"), "cache.max_bytes");
+  EXPECT_EQ(among_keys("cache.max-bytes"), "cache.max_bytes");
+  EXPECT_EQ(among_keys("cache.maxBytes"), "cache.max_bytes");
+  EXPECT_EQ(among_keys("CACHE.MAX_AGE"), "cache.max_age");
+  EXPECT_EQ(among_keys("listen.adress"), "listen.address");
 }
 
 TEST(Nearest, TheEarlierOfEquals) {
@@ -27,16 +29,16 @@ TEST(Nearest, SameBeginning) {
 }
 
 TEST(Nearest, SameLastWordInAnotherSection) {
-  EXPECT_EQ(nearest("max_age", kNames), "cache.max_age");
-  EXPECT_EQ(nearest("upstream.max_bytes", kNames), "cache.max_bytes");
+  EXPECT_EQ(among_keys("max_age"), "cache.max_age");
+  EXPECT_EQ(among_keys("upstream.max_bytes"), "cache.max_bytes");
 }
 
 TEST(Nearest, NothingWhenNothingIsNear) {
-  EXPECT_EQ(nearest("", kNames), "");
-  EXPECT_EQ(nearest("x", kNames), "");
-  EXPECT_EQ(nearest("tls", kNames), "");
-  EXPECT_EQ(nearest("compression", kNames), "");
-  EXPECT_EQ(nearest(std::string(1000, 'a'), kNames), "");
+  EXPECT_EQ(among_keys(""), "");
+  EXPECT_EQ(among_keys("x"), "");
+  EXPECT_EQ(among_keys("tls"), "");
+  EXPECT_EQ(among_keys("compression"), "");
+  EXPECT_EQ(among_keys(std::string(1000, 'a')), "");
   EXPECT_EQ(nearest("cache", {}), "");
 }
 

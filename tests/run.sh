@@ -22,7 +22,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 install_test_packages
 
 # Everything started from here on carries this mark in its environment, whatever session it moves to.
-export PILLION_TEST_RUN="$$-$RANDOM$RANDOM"
+export TESTS_RUN_MARK="$$-$RANDOM$RANDOM"
 
 # Processes of this run that still live; this shell itself was started without the mark.
 survivors() {
@@ -30,7 +30,7 @@ survivors() {
   for environment in /proc/[0-9]*/environ; do
     pid=${environment#/proc/}
     pid=${pid%/environ}
-    if grep -qzx "PILLION_TEST_RUN=$PILLION_TEST_RUN" "$environment" 2>/dev/null; then
+    if grep -qzx "TESTS_RUN_MARK=$TESTS_RUN_MARK" "$environment" 2>/dev/null; then
       [[ -e /proc/$pid/exe ]] && echo "$pid"
     fi
   done

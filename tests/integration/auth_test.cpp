@@ -137,6 +137,7 @@ TEST_F(AuthThroughCredentials, SecretsAppearNowhere) {
 class AuthByClients : public ::testing::Test {
  protected:
   AuthByClients() : redis(kUsers), pillion(redis.url()) { redis.login("default", "main-secret"); }
+  void SetUp() override { ASSERT_TRUE(pillion.wait_for_upstream()) << pillion.log(); }
 
   RedisServer redis;
   PillionProcess pillion;

@@ -19,11 +19,13 @@ extern char** environ;
 namespace pillion::test {
 namespace {
 
+/// Without our own PILLION_ variables: Pillion takes those for settings, and refuses strange ones.
 std::vector<std::string> merged_environment(const std::map<std::string, std::string>& extra) {
   std::vector<std::string> merged;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
-    if (extra.count(text.substr(0, text.find('='))) == 0) merged.push_back(text);
+    const bool replaced = extra.count(text.substr(0, text.find('='))) != 0;
+    if (!replaced && text.rfind("PILLION_", 0) != 0) merged.push_back(text);
   }
   for (const auto& [name, value] : extra) merged.push_back(name + "=" + value);
   return merged;

@@ -18,7 +18,8 @@ namespace pillion::test {
 class ChildProcess {
  public:
   ChildProcess() = default;
-  /// Runs `argv` with this process's environment plus `environment`; stdout and stderr go to `log`.
+  /// Runs `argv` with this process's environment, less PILLION_*, plus `environment`; stdout and
+  /// stderr go to `log`.
   ChildProcess(const std::vector<std::string>& argv,
                const std::map<std::string, std::string>& environment, std::string log);
   ChildProcess(ChildProcess&& other) noexcept;

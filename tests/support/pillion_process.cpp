@@ -96,13 +96,10 @@ bool PillionProcess::wait_for_l1(Millis patience) {
       patience, 10ms);
 }
 
-bool PillionProcess::wait_until_ready(Millis patience) {
-  return eventually(
-      [&] {
-        RespClient probe = client();
-        return !probe("GET", kProbeKey).is_error() && http_get("/readyz").status == 200;
-      },
-      patience, 10ms);
+bool PillionProcess::wait_for_upstream(Millis patience) {
+  RespClient probe = client();
+  return eventually([&] { return !probe("TYPE", kProbeKey).starts_with("ERR upstream"); },
+                    patience);
 }
 
 }  // namespace pillion::test

@@ -49,8 +49,8 @@ class PillionProcess {
   /// Waits until the fill link of every worker is live and a repeated GET is a hit; false when that
   /// does not happen.
   bool wait_for_l1(Millis patience = kPatience);
-  /// Waits until it answers a PING that went to the upstream and /readyz says 200.
-  bool wait_until_ready(Millis patience = kPatience);
+  /// Waits until the upstream answers through it, be it with an error of its own.
+  bool wait_for_upstream(Millis patience = kPatience);
 
  private:
   bool launch(const std::string& upstream_url, const Settings& settings,

@@ -18,6 +18,11 @@ Value RespClient::command(const std::vector<std::string_view>& arguments) {
   return read();
 }
 
+void RespClient::send_raw(std::string_view bytes, Millis patience) {
+  last_sent_.assign(bytes.substr(0, 100));
+  socket_.send_all(bytes, patience);
+}
+
 /// Appends what the socket has; false at the end of the stream.
 bool RespClient::receive_more(Moment deadline, Millis patience, std::size_t at_least) {
   if (begin_ > 0 && begin_ == buffer_.size()) {
@@ -33,7 +38,8 @@ bool RespClient::receive_more(Moment deadline, Millis patience, std::size_t at_l
   } catch (const TimedOut&) {
     buffer_.resize(old_size);
     throw TimedOut("no whole reply within " + std::to_string(patience.count()) +
-                   " ms; unread so far: \"" + printable(unread()) + "\"");
+                   " ms; sent last: \"" + printable(last_sent_) + "\"; unread so far: \"" +
+                   printable(unread()) + "\"");
   }
   buffer_.resize(old_size + got);
   return got > 0;
@@ -62,7 +68,9 @@ std::size_t RespClient::read_frame(Value& value, Millis patience) {
     while (unread().size() < wanted) {
       if (unread().size() >= least && !socket_.readable_within(Millis{0})) break;
       if (receive_more(deadline, patience, wanted)) continue;
-      if (unread().empty()) throw Closed("the connection was closed instead of a reply");
+      if (unread().empty())
+        throw Closed("the connection was closed instead of a reply; sent last: \"" +
+                     printable(last_sent_) + "\"");
       if (const auto length = parse_reply(unread(), value, need)) return *length;
       throw Closed("the connection was closed within a reply: \"" + printable(unread()) + "\"");
     }

@@ -38,9 +38,7 @@ class RespClient {
   void send(const Arguments&... arguments) {
     send_raw(encode({std::string_view(arguments)...}));
   }
-  void send_raw(std::string_view bytes, Millis patience = kPatience) {
-    socket_.send_all(bytes, patience);
-  }
+  void send_raw(std::string_view bytes, Millis patience = kPatience);
 
   Value read(Millis patience = kPatience);
   std::vector<Value> read_many(std::size_t count, Millis patience = kPatience);
@@ -75,6 +73,7 @@ class RespClient {
   Socket socket_;
   std::string buffer_;
   std::size_t begin_ = 0;
+  std::string last_sent_;  // the beginning of it, for messages
 };
 
 }  // namespace pillion::test

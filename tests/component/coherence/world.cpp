@@ -1,0 +1,631 @@
+#include "tests/component/coherence/world.hpp"
+
+#include <optional>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "config/config.hpp"
+#include "protocol/command/cacheable.hpp"
+#include "protocol/resp/writer.hpp"
+#include "proxy/data/upstream/multiplexer.hpp"
+#include "proxy/net/turn_end.hpp"
+#include "tests/component/coherence/manual_clock.hpp"
+#include "tests/support/resp_value.hpp"
+
+namespace pillion::coherence {
+namespace {
+
+using data::fill::FillLink;
+using data::fill::FillLinkFsm;
+using data::session::Registry;
+
+// What the asynchronous shell of a fill link wants to be made with. It is polled once per world, at
+// its end, and never opens a socket.
+boost::asio::io_context& idle_io() {
+  static boost::asio::io_context io;
+  return io;
+}
+
+class PostBoxes : public data::session::Peers {
+ public:
+  explicit PostBoxes(std::uint32_t workers) : boxes_(workers) {}
+  std::uint32_t count() const override { return static_cast<std::uint32_t>(boxes_.size()); }
+  void post(std::uint32_t worker, std::function<void(Registry&)> task) override {
+    boxes_[worker].push_back(std::move(task));
+  }
+  bool empty(std::size_t worker) const { return boxes_[worker].empty(); }
+  void run_one(std::size_t worker, Registry& registry) {
+    const auto task = std::move(boxes_[worker].front());
+    boxes_[worker].pop_front();
+    task(registry);
+  }
+
+ private:
+  std::vector<std::deque<std::function<void(Registry&)>>> boxes_;
+};
+
+std::string encode(const Arguments& arguments) {
+  std::string out;
+  resp::append_array_header(out, arguments.size());
+  for (const std::string& argument : arguments) resp::append_bulk(out, argument);
+  return out;
+}
+
+config::Cache cache_settings() {
+  config::Cache settings;
+  settings.hash_max_age = settings.max_age;
+  settings.negative_max_age = settings.max_age;
+  return settings;
+}
+
+std::shared_ptr<const state::TopologySnapshot> healthy() {
+  auto snapshot = std::make_shared<state::TopologySnapshot>();
+  snapshot->up = true;
+  snapshot->role = "master";
+  snapshot->redis_version = "7.0.15";
+  snapshot->mode = "standalone";
+  return snapshot;
+}
+
+}  // namespace
+
+Arguments parse_words(const std::string& text) {
+  // A script between quotes is one word.
+  Arguments result;
+  bool quoted = false;
+  std::string word;
+  for (const char c : text + " ") {
+    if (c == '\'') {
+      quoted = !quoted;
+    } else if (c == ' ' && !quoted) {
+      if (!word.empty()) result.push_back(std::exchange(word, {}));
+    } else {
+      word += c;
+    }
+  }
+  return result;
+}
+
+std::string Step::text() const {
+  static constexpr const char* kNames[] = {
+      "client",        "link-reply",    "link-half",   "lane-reply", "posted",
+      "link-executes", "lane-executes", "stranger",    "clock",      "tick",
+      "cut-link",      "cut-lane",      "connect-link"};
+  return std::string(kNames[static_cast<std::size_t>(kind)]) + " " + std::to_string(index);
+}
+
+// A lane whose wire is two strings.
+class World::Lane : public data::upstream::Lane {
+ public:
+  Lane(World& world, Registry& registry, const data::upstream::ChannelKey& key, bool shared)
+      : world_(world),
+        registry_(registry),
+        mux_(registry),
+        connection_(world.upstream_.connect(key.database, key.protocol,
+                                            std::string(key.identity.acl_user()))),
+        shared_(shared) {}
+
+  bool accepts_commands() const override { return alive_; }
+  data::Failure last_failure() const override { return {data::FailureKind::kClosed, "cut"}; }
+  void submit(std::string_view request, const data::Requester& to, data::CommandClass command_class,
+              bool bounded, state::Nanos now) override {
+    mux_.submit(request, to, command_class, bounded, now);
+  }
+  void begin_large(const data::Requester& to, state::Nanos now) override {
+    mux_.begin_large(to, now);
+  }
+  void append_opaque(std::string_view bytes) override { mux_.append_opaque(bytes); }
+  void start_relay(const data::Requester& to) override { mux_.start_relay(to); }
+  bool congested() const override { return false; }
+  bool others_wait() const override { return mux_.others_wait(); }
+  void resume() override {}
+  void close() override {
+    if (!std::exchange(alive_, false)) return;
+    world_.upstream_.disconnect(connection_);
+    mux_.fail({data::FailureKind::kClosed, "cut"});
+    registry_.on_batch_end();
+  }
+
+  /// What is written reaches the upstream, though nobody hears of it.
+  void cut() {
+    write();
+    close();
+  }
+  bool can_execute() const {
+    return (alive_ && mux_.unwritten_bytes() > 0) || !connection_->input.empty();
+  }
+  void execute() {
+    if (alive_) write();
+    world_.upstream_.execute_next(connection_);
+  }
+  bool has_reply() const { return alive_ && !connection_->output.empty(); }
+  void deliver() {
+    const std::string reply = std::move(connection_->output.front());
+    connection_->output.pop_front();
+    const auto status = mux_.on_bytes(reply, manual_now);
+    registry_.on_batch_end();
+    if (status == data::upstream::Multiplexer::Status::kProtocolError)
+      world_.blame("a reply nobody asked for");
+  }
+  bool cuttable() const { return shared_ && alive_ && !mux_.idle(); }
+
+ private:
+  void write() {
+    connection_->input.append(mux_.unwritten());
+    mux_.written(mux_.unwritten_bytes());
+  }
+
+  World& world_;
+  Registry& registry_;
+  data::upstream::Multiplexer mux_;
+  FakeRedis::Handle connection_;
+  bool shared_;
+  bool alive_ = true;
+};
+
+class World::Lanes : public data::upstream::LaneProvider {
+ public:
+  Lanes(World& world, Registry& registry) : world_(world), registry_(registry) {}
+
+  std::shared_ptr<data::upstream::Lane> pick(const data::upstream::ChannelKey& key,
+                                             state::Nanos) override {
+    auto& place = shared_[key];
+    if (!place || !place->accepts_commands()) place = make(key, true);
+    return place;
+  }
+  std::shared_ptr<data::upstream::Lane> lease(const data::upstream::ChannelKey& key,
+                                              state::Nanos) override {
+    return make(key, false);
+  }
+  void give_back(const std::shared_ptr<data::upstream::Lane>& lane, bool, state::Nanos) override {
+    lane->close();
+  }
+
+ private:
+  std::shared_ptr<Lane> make(const data::upstream::ChannelKey& key, bool shared) {
+    world_.lanes_.push_back(std::make_shared<Lane>(world_, registry_, key, shared));
+    return world_.lanes_.back();
+  }
+
+  World& world_;
+  Registry& registry_;
+  std::map<data::upstream::ChannelKey, std::shared_ptr<Lane>> shared_;
+};
+
+struct World::Worker {
+  Worker(World& world, std::uint32_t index)
+      : turn_end(idle_io()),
+        registry(index, *world.peers_, turn_end),
+        lanes(world, registry),
+        reader(world.cache_, world.rules_, counters),
+        context{
+            lanes, reader, world.invalidator_, registry, counters, world.topology_, index, true, {},
+            0,     "fake"} {
+    data::fill::FillLinkOptions options;
+    options.link = static_cast<cache::LinkId>(index);
+    options.max_entry_bytes = world.scenario_.max_entry_bytes;
+    options.commands = world.commands_;
+    auto machine = std::make_unique<FillLinkFsm>(std::move(options), world.cache_, world.links_,
+                                                 world.invalidator_, registry, counters);
+    fsm = machine.get();
+    link = std::make_shared<FillLink>(idle_io(), turn_end, world.topology_, std::move(machine));
+    reader.use_link(link.get());
+    registry.use_link(link);
+  }
+
+  state::Counters counters;
+  net::TurnEnd turn_end;
+  Registry registry;
+  Lanes lanes;
+  data::request::Reader reader;
+  data::session::SessionContext context;
+  FillLinkFsm* fsm = nullptr;
+  std::shared_ptr<FillLink> link;
+  FakeRedis::Handle wire;  // of the link; null while it is down
+};
+
+// The shell of a session: what ClientConnection does, with strings for sockets.
+class World::Client : public data::session::Client {
+ public:
+  Client(World& world, Worker& worker, std::uint32_t session, int protocol)
+      : world_(world),
+        worker_(worker),
+        session_number_(session),
+        protocol_(protocol),
+        session_(worker.context, worker.registry.reserve(), initial_state(protocol)) {}
+
+  data::session::Session& session() override { return session_; }
+  void service(state::Nanos now) override {
+    if (closed_) return;
+    collect(now);
+    if (session_.take_wakeup() && !input_.empty()) run(now);
+  }
+  void sweep(state::Nanos) override {}
+  void close(state::DisconnectReason) override { leave(); }
+
+  void leave() {
+    if (std::exchange(closed_, true)) return;
+    worker_.registry.remove(session_.name());
+  }
+
+  void send(const Batch& batch) {
+    for (const std::string& text : batch) {
+      Call call;
+      call.arguments = parse_words(text);
+      call.raw = encode(call.arguments);
+      call.session = session_number_;
+      call.protocol = protocol_;
+      call.called_at = manual_now;
+      call.called_after = world_.upstream_.history().size() - 1;
+      call.releases = world_.oracle_.releases();
+      call.sightings = world_.oracle_.sightings();
+      const std::string& name = call.arguments[0];
+      if (name == "SELECT") database_ = static_cast<std::uint32_t>(std::stoul(call.arguments[1]));
+      if (name == "AUTH") denied_ = true;
+      call.database = database_;
+      call.denied = denied_;
+      call.queued = multi_;
+      call.pinned = watching_ && !multi_;
+      if (name == "WATCH") watching_ = true;
+      if (name == "MULTI") multi_ = true;
+      if (name == "EXEC" || name == "DISCARD" || name == "UNWATCH") watching_ = multi_ = false;
+      input_ += call.raw;
+      calls_.push_back(std::move(call));
+    }
+    sending_ = true;
+    run(manual_now);
+    sending_ = false;
+  }
+
+  bool idle() const { return answered_ == calls_.size(); }
+  bool closed() const { return closed_; }
+  const std::vector<Call>& calls() const { return calls_; }
+
+  std::size_t next_batch = 0;
+
+ private:
+  static data::session::ClientState initial_state(int protocol) {
+    data::session::ClientState state;
+    state.protocol = protocol;
+    return state;
+  }
+
+  void run(state::Nanos now) {
+    for (;;) {
+      std::size_t used = 0;
+      if (!input_.empty()) {
+        used = session_.process(input_, now);
+        input_.erase(0, used);
+      }
+      collect(now);
+      if (closed_ || used == 0 || input_.empty() || !session_.wants_input()) return;
+    }
+  }
+
+  void collect(state::Nanos now) {
+    if (session_.aborted()) {
+      world_.blame("a client was cut off");
+      leave();
+      return;
+    }
+    std::string& tail = session_.output().tail();
+    if (tail.empty()) return;
+    received_ += tail;
+    tail.clear();
+    session_.on_output_progress(now);
+    for (;;) {
+      test::Value value;
+      test::Incomplete need;
+      const auto length = test::parse_reply(received_, value, need);
+      if (!length) return;
+      if (answered_ == calls_.size()) {
+        world_.blame("session " + std::to_string(session_number_) +
+                     " was told what it did not ask: " + test::printable(received_));
+        return;
+      }
+      Call& call = calls_[answered_];
+      call.reply = received_.substr(0, *length);
+      call.at_once = sending_;
+      received_.erase(0, *length);
+      world_.story_ += "      session " + std::to_string(session_number_) + " " +
+                       test::printable(call.raw) + " -> " + test::printable(call.reply) + "\n";
+      world_.blame(world_.oracle_.judge(calls_, answered_));
+      ++answered_;
+    }
+  }
+
+  World& world_;
+  Worker& worker_;
+  const std::uint32_t session_number_;
+  const int protocol_;
+  data::session::Session session_;
+  std::string input_;
+  std::string received_;
+  std::vector<Call> calls_;
+  std::size_t answered_ = 0;
+  std::uint32_t database_ = 0;
+  bool denied_ = false;
+  bool watching_ = false;
+  bool multi_ = false;
+  bool closed_ = false;
+  bool sending_ = false;
+};
+
+World::World(const Scenario& scenario)
+    : scenario_(scenario),
+      upstream_(manual_now),
+      oracle_(upstream_, state::kSecond, scenario.monotonic),
+      cache_({1UL << 20, scenario.max_entry_bytes, state::kSecond}, links_),
+      invalidator_(cache_, links_, scenario.workers),
+      rules_(cache_settings()),
+      topology_(healthy()) {
+  manual_now = 1'000 * state::kSecond;
+  for (const command::CacheRule& rule : command::cache_rules()) commands_.push_back(rule.name);
+  peers_ = std::make_unique<PostBoxes>(scenario.workers);
+  for (std::uint32_t i = 0; i < scenario.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(*this, i));
+    workers_.back()->fsm->start(manual_now);
+  }
+  settle();
+  for (const ClientScript& script : scenario_.clients)
+    clients_.push_back(new_client(script.worker, script.protocol));
+  for (const Preparation& preparation : scenario_.preparations) {
+    if (preparation.client < 0) {
+      upstream_.execute_foreign(parse_words(preparation.command));
+    } else {
+      clients_[static_cast<std::size_t>(preparation.client)]->send({preparation.command});
+    }
+    settle();
+  }
+}
+
+World::~World() {
+  for (const auto& client : clients_) client->leave();
+  idle_io().restart();
+  idle_io().poll();
+}
+
+const state::Counters& World::counters(std::uint32_t worker) const {
+  return workers_[worker]->counters;
+}
+
+std::shared_ptr<World::Client> World::new_client(std::uint32_t worker, int protocol) {
+  auto client = std::make_shared<Client>(*this, *workers_[worker], next_session_++, protocol);
+  workers_[worker]->registry.add(client->session().name(), client);
+  return client;
+}
+
+void World::connect_link(Worker& worker) {
+  worker.wire = upstream_.connect(0, 3, "default");
+  worker.fsm->on_connected(manual_now);
+}
+
+void World::cut_link(Worker& worker) {
+  upstream_.disconnect(worker.wire);
+  worker.wire = nullptr;
+  worker.fsm->on_failed("cut", manual_now, 0);
+  worker.fsm->end_batch();
+}
+
+void World::tick_link(Worker& worker) {
+  const auto action = worker.fsm->on_tick(manual_now, 0);
+  if (action == FillLinkFsm::Action::kClose && worker.wire) {
+    upstream_.disconnect(worker.wire);
+    worker.wire = nullptr;
+  }
+  worker.fsm->end_batch();
+}
+
+void World::deliver_to_link(Worker& worker, bool half) {
+  std::string& front = worker.wire->output.front();
+  std::string bytes = half ? front.substr(0, front.size() / 2) : front;
+  if (half) {
+    front.erase(0, bytes.size());
+  } else {
+    worker.wire->output.pop_front();
+  }
+  const auto action = worker.fsm->on_bytes(bytes, manual_now, 0);
+  if (action == FillLinkFsm::Action::kClose) blame("a fill link broke: " + worker.fsm->reason());
+  worker.fsm->end_batch();
+}
+
+std::vector<Step> World::steps() const {
+  using Kind = Step::Kind;
+  std::vector<Step> result;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const Worker& worker = *workers_[i];
+    if (worker.fsm->status() == FillLinkFsm::Status::kConnecting)
+      result.push_back({Kind::kConnectLink, i});
+    if (!worker.wire) continue;
+    if (!worker.fsm->unwritten().empty() || !worker.wire->input.empty())
+      result.push_back({Kind::kLinkExecute, i});
+  }
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (lanes_[i]->can_execute()) result.push_back({Kind::kLaneExecute, i});
+  }
+  if (foreign_done_ < scenario_.foreign.size()) result.push_back({Kind::kForeign, 0});
+  for (std::size_t i = 0; i < clients_.size() && i < scenario_.clients.size(); ++i) {
+    const auto& batches = scenario_.clients[i].batches;
+    const std::size_t next = clients_[i]->next_batch;
+    if (clients_[i]->closed() || next == batches.size()) continue;
+    if (clients_[i]->idle() || batches[next][0] == "LEAVE") result.push_back({Kind::kIssue, i});
+  }
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const Worker& worker = *workers_[i];
+    if (worker.wire && !worker.wire->output.empty()) {
+      result.push_back({Kind::kLinkReply, i});
+      if (scenario_.halves && worker.wire->output.front().size() > 8)
+        result.push_back({Kind::kLinkHalf, i});
+    }
+    if (!static_cast<const PostBoxes&>(*peers_).empty(i)) result.push_back({Kind::kPosted, i});
+  }
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (lanes_[i]->has_reply()) result.push_back({Kind::kLaneReply, i});
+  }
+  if (clock_done_ < scenario_.clock_steps.size()) result.push_back({Kind::kClock, 0});
+  if (ticks_ < scenario_.ticks) result.push_back({Kind::kTick, 0});
+  if (link_cuts_ < scenario_.link_cuts &&
+      workers_[0]->fsm->status() == FillLinkFsm::Status::kLive) {
+    result.push_back({Kind::kCutLink, 0});
+  }
+  for (std::size_t i = 0; i < lanes_.size() && lane_cuts_ < scenario_.lane_cuts; ++i) {
+    if (lanes_[i]->cuttable()) result.push_back({Kind::kCutLane, i});
+  }
+  return result;
+}
+
+void World::perform(const Step& step) {
+  using Kind = Step::Kind;
+  const std::size_t i = step.index;
+  story_ += "  " + step.text();
+  switch (step.kind) {
+    case Kind::kIssue: {
+      const Batch& batch = scenario_.clients[i].batches[clients_[i]->next_batch++];
+      for (const std::string& command : batch) story_ += " [" + command + "]";
+      story_ += "\n";
+      if (batch[0] == "LEAVE") {
+        const std::size_t next = clients_[i]->next_batch;
+        clients_[i]->leave();
+        clients_[i] = new_client(scenario_.clients[i].worker, scenario_.clients[i].protocol);
+        clients_[i]->next_batch = next;
+      } else {
+        clients_[i]->send(batch);
+      }
+      return;
+    }
+    case Kind::kLinkReply:
+      story_ += " " + test::printable(workers_[i]->wire->output.front()) + "\n";
+      deliver_to_link(*workers_[i], false);
+      return;
+    case Kind::kLinkHalf:
+      deliver_to_link(*workers_[i], true);
+      break;
+    case Kind::kLaneReply:
+      lanes_[i]->deliver();
+      break;
+    case Kind::kPosted:
+      static_cast<PostBoxes&>(*peers_).run_one(i, workers_[i]->registry);
+      break;
+    case Kind::kLinkExecute: {
+      Worker& worker = *workers_[i];
+      worker.wire->input.append(worker.fsm->unwritten());
+      worker.fsm->written(worker.fsm->unwritten().size());
+      story_ += " " + test::printable(worker.wire->input, 60);
+      upstream_.execute_next(worker.wire);
+      break;
+    }
+    case Kind::kLaneExecute:
+      lanes_[i]->execute();
+      break;
+    case Kind::kForeign:
+      story_ += " [" + scenario_.foreign[foreign_done_] + "]";
+      upstream_.execute_foreign(parse_words(scenario_.foreign[foreign_done_++]));
+      break;
+    case Kind::kClock:
+      manual_now += scenario_.clock_steps[clock_done_++];
+      upstream_.expire();
+      break;
+    case Kind::kTick:
+      ++ticks_;
+      for (const auto& worker : workers_) {
+        tick_link(*worker);
+        worker->registry.on_tick(manual_now);
+        worker->registry.on_batch_end();
+      }
+      break;
+    case Kind::kCutLink:
+      ++link_cuts_;
+      cut_link(*workers_[i]);
+      break;
+    case Kind::kCutLane:
+      ++lane_cuts_;
+      lanes_[i]->cut();
+      break;
+    case Kind::kConnectLink:
+      connect_link(*workers_[i]);
+      break;
+  }
+  story_ += "\n";
+}
+
+/// A step that only carries on what is under way.
+bool World::quiet_step(Step& step) const {
+  using Kind = Step::Kind;
+  for (const Step& candidate : steps()) {
+    switch (candidate.kind) {
+      case Kind::kIssue:
+      case Kind::kLinkHalf:
+      case Kind::kForeign:
+      case Kind::kClock:
+      case Kind::kTick:
+      case Kind::kCutLink:
+      case Kind::kCutLane:
+        continue;
+      default:
+        step = candidate;
+        return true;
+    }
+  }
+  return false;
+}
+
+void World::settle() {
+  Step step{};
+  while (fault_.empty() && quiet_step(step)) perform(step);
+}
+
+void World::finish() {
+  story_ += "  (all is delivered)\n";
+  for (int round = 0; round < 3; ++round) {
+    settle();
+    for (const auto& worker : workers_) {
+      if (worker->fsm->status() != FillLinkFsm::Status::kLive) {
+        manual_now += state::kSecond;
+        upstream_.expire();
+        tick_link(*worker);
+      }
+      worker->registry.on_batch_end();
+    }
+  }
+  if (!fault_.empty()) return;
+  for (const auto& client : clients_) {
+    if (!client->idle())
+      blame("a command was never answered: " + test::printable(client->calls().back().raw));
+  }
+  if (cache_.stats().flights != 0) blame("a flight was never resolved");
+  if (fault_.empty() && !scenario_.silent_changes) check_quiescence();
+}
+
+void World::check_quiescence() {
+  std::set<std::pair<std::uint32_t, Arguments>> reads;
+  for (const auto& client : clients_) {
+    for (const Call& call : client->calls()) {
+      if (is_read(call.arguments)) reads.insert({call.database, call.arguments});
+    }
+  }
+  story_ += "  (quiet)\n";
+  for (std::uint32_t worker = 0; worker < workers_.size(); ++worker) {
+    for (const auto& [database, arguments] : reads) {
+      const auto client = new_client(worker, 2);
+      std::string text;
+      for (const std::string& argument : arguments) text += argument + " ";
+      if (database != 0) {
+        client->send({"SELECT " + std::to_string(database)});
+        settle();
+      }
+      client->send({text});
+      settle();
+      const bool answered = client->idle();
+      const std::string told = client->calls().back().reply;
+      client->leave();
+      if (!answered) blame("not answered when all was quiet: " + text);
+      if (told != read_reply(upstream_.now(), database, arguments, 2)) {
+        blame("stuck: " + text + "-> " + test::printable(told) + " when all was quiet");
+      }
+      if (!fault_.empty()) return;
+    }
+  }
+}
+
+}  // namespace pillion::coherence

@@ -14,6 +14,8 @@
 namespace pillion {
 namespace {
 
+// What one read of a client takes at the most.
+constexpr std::size_t kReadBuffer = 64 * 1024;
 constexpr auto kTick = std::chrono::milliseconds(20);
 // A gap in which invalidations may have piled up unread.
 constexpr state::Nanos kAway = 5 * state::kMillisecond;
@@ -87,11 +89,8 @@ Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
                        shared.config.listen.max_pipeline,
                        false,
                        {}},
-      client_context_{session_context_, registry_, buffers_,
-                      [this](state::Nanos now) {
-                        if (link_ && now - latest_batch_ > kAway) link_->drain();
-                        latest_batch_ = now;
-                      },
+      readiness_(io_, [this](std::span<const net::Readiness::Event> events) { on_ready(events); }),
+      client_context_{session_context_, registry_, readiness_, std::vector<char>(kReadBuffer),
                       [this] { shared_.clients.fetch_sub(1, std::memory_order_relaxed); }},
       timer_(io_) {
   link_stats_.worker = index;
@@ -143,6 +142,7 @@ void Worker::start() {
     if (link_) link_->start(now);
     // Warm: the first client must not wait for a connection.
     pool_.pick({own_identity(shared_.upstream), shared_.upstream.database, 2}, now);
+    readiness_.start();
     tick();
   });
   thread_ = std::thread([this] { io_.run(); });
@@ -174,10 +174,22 @@ void Worker::accept(net::Socket socket) {
   counters_.clients_accepted.add();
   counters_.clients_connected.add();
   const data::Requester name = registry_.reserve();
-  auto client = std::make_shared<data::session::ClientConnection>(client_context_, std::move(socket), name,
+  // From here on the client is served through the readiness set, not through Asio.
+  net::Descriptor descriptor(socket.release(ec));
+  auto client = std::make_shared<data::session::ClientConnection>(client_context_, std::move(descriptor), name,
                                                                   std::move(state));
   registry_.add(name, client);
   client->start();
+}
+
+void Worker::on_ready(std::span<const net::Readiness::Event> events) {
+  const state::Nanos now = state::now();
+  // I5: after a gap, what the upstream said meanwhile comes first.
+  if (link_ && now - latest_turn_ > kAway) link_->drain();
+  latest_turn_ = now;
+  turn_end_.begin();
+  registry_.on_ready(events, now);
+  turn_end_.end();
 }
 
 void Worker::tick() {
@@ -245,6 +257,7 @@ void Worker::stop() {
   boost::asio::post(io_, [this] {
     for (const auto& acceptor : acceptors_) acceptor->close();
     timer_.cancel();
+    readiness_.stop();
     registry_.close_quiet(state::now(), 0, true);
     if (link_) link_->close();
     pool_.close_all();

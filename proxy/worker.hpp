@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -25,7 +26,7 @@
 #include "proxy/data/session/registry.hpp"
 #include "proxy/data/upstream/pool.hpp"
 #include "proxy/net/acceptor.hpp"
-#include "proxy/net/buffer_pool.hpp"
+#include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "proxy/state/counters.hpp"
 #include "proxy/state/data_plane_ops.hpp"
@@ -76,6 +77,7 @@ class Worker {
 
  private:
   void accept(net::Socket socket);
+  void on_ready(std::span<const net::Readiness::Event> events);
   void tick();
   void publish_cache_stats();
   void publish_link_stats();
@@ -86,18 +88,18 @@ class Worker {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   state::Counters counters_;
   net::TurnEnd turn_end_;
-  net::BufferPool buffers_;
   data::session::Registry registry_;
   data::upstream::UpstreamContext upstream_context_;
   data::upstream::Pool pool_;
   std::shared_ptr<data::fill::FillLink> link_;
   data::request::Reader reader_;
   data::session::SessionContext session_context_;
+  net::Readiness readiness_;
   data::session::ClientContext client_context_;
   std::vector<std::shared_ptr<net::Acceptor>> acceptors_;
   boost::asio::steady_timer timer_;
   std::thread thread_;
-  state::Nanos latest_batch_ = 0;
+  state::Nanos latest_turn_ = 0;
   state::Nanos swept_at_ = 0;
   std::uint64_t topology_version_ = 0;
   bool draining_ = false;

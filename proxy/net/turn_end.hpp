@@ -21,21 +21,40 @@ class TurnEnd {
  public:
   explicit TurnEnd(boost::asio::io_context& io) : io_(io) {}
 
-  /// Has `item` flushed behind the handlers that are ready now. The caller asks once per flush.
+  /// Has `item` flushed at the end of the turn: at end(), or else behind the handlers that are ready
+  /// now. The caller asks once per flush.
   void add(std::shared_ptr<Flushable> item) {
     items_.push_back(std::move(item));
-    if (items_.size() > 1) return;
+    if (open_ || posted_) return;
+    posted_ = true;
     boost::asio::post(io_, [this] {
-      running_.swap(items_);
-      for (const auto& ready : running_) ready->flush();
-      running_.clear();
+      posted_ = false;
+      run();
     });
   }
 
+  /// A turn whose end will be said: nothing needs to be posted for it.
+  void begin() { open_ = true; }
+  void end() {
+    open_ = false;
+    run();
+  }
+
  private:
+  void run() {
+    // A flush may ask for another: those are done as well, in the order they were asked for.
+    while (!items_.empty()) {
+      running_.swap(items_);
+      for (const auto& ready : running_) ready->flush();
+      running_.clear();
+    }
+  }
+
   boost::asio::io_context& io_;
   std::vector<std::shared_ptr<Flushable>> items_;
   std::vector<std::shared_ptr<Flushable>> running_;
+  bool open_ = false;
+  bool posted_ = false;
 };
 
 }  // namespace pillion::net

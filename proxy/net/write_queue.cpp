@@ -28,7 +28,7 @@ void WriteQueue::append_shared(std::string_view bytes, std::shared_ptr<const voi
   chunks_.push_back(Chunk{bytes, std::move(owner)});
 }
 
-std::size_t WriteQueue::write_some(Socket& socket, ErrorCode& ec) {
+std::size_t WriteQueue::write_some(int socket, ErrorCode& ec) {
   ec = {};
   std::size_t total = 0;
   while (!empty()) {
@@ -45,12 +45,12 @@ std::size_t WriteQueue::write_some(Socket& socket, ErrorCode& ec) {
     for (std::size_t i = 0; i < n; ++i) offered += pieces[i].iov_len;
     ssize_t written = 0;
     if (n == 1) {
-      written = ::send(socket.native_handle(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+      written = ::send(socket, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
     } else {
       msghdr message{};
       message.msg_iov = pieces.data();
       message.msg_iovlen = n;
-      written = ::sendmsg(socket.native_handle(), &message, MSG_NOSIGNAL);
+      written = ::sendmsg(socket, &message, MSG_NOSIGNAL);
     }
     if (written < 0) {
       if (errno == EINTR) continue;

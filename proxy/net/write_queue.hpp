@@ -35,7 +35,7 @@ class WriteQueue {
 
   /// Writes what the socket takes without blocking; returns bytes written. `ec` is set on errors,
   /// would_block is not one.
-  std::size_t write_some(Socket& socket, ErrorCode& ec);
+  std::size_t write_some(int socket, ErrorCode& ec);
 
   /// Heap memory held, for accounting.
   std::size_t capacity() const { return chunk_bytes_ + tail_.capacity(); }

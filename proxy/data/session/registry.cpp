@@ -77,6 +77,16 @@ void Registry::watch(const Requester& name) {
   watched_.push_back(name.session);
 }
 
+void Registry::on_ready(std::span<const net::Readiness::Event> events, state::Nanos now) {
+  for (const net::Readiness::Event& event : events) {
+    const auto index = static_cast<std::uint32_t>(event.token);
+    if (index >= places_.size() || places_[index].generation != event.token >> 32U) continue;
+    if (const std::shared_ptr<Client> client = places_[index].client) {
+      client->on_ready(event.readable, event.writable, event.broken, now);
+    }
+  }
+}
+
 void Registry::on_tick(state::Nanos now) {
   std::vector<std::uint32_t> watched;
   watched.swap(watched_);

@@ -15,15 +15,23 @@
 #include "proxy/data/fill/fill_link.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/session/session.hpp"
+#include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
 
 namespace pillion::data::session {
+
+/// A name as 64 bits, for the readiness set; the slot is not part of it.
+inline std::uint64_t token_of(const Requester& name) {
+  return (std::uint64_t{name.generation} << 32U) | name.session;
+}
 
 /// The shell of a session, as the registry needs it.
 class Client {
  public:
   virtual ~Client() = default;
   virtual Session& session() = 0;
+  /// Its socket can be read, written, or is gone.
+  virtual void on_ready(bool readable, bool writable, bool broken, state::Nanos now) = 0;
   /// Something was delivered or a barrier fell: go on, write, close if it is time.
   virtual void service(state::Nanos now) = 0;
   /// Once a second.
@@ -60,6 +68,9 @@ class Registry : public ReplySink, public fill::FillSink, public FenceService, p
 
   /// The client has deadlines: tick it until it has none.
   void watch(const Requester& name);
+
+  /// What one turn of the readiness set brought.
+  void on_ready(std::span<const net::Readiness::Event> events, state::Nanos now);
 
   void on_tick(state::Nanos now);
   void sweep(state::Nanos now);

@@ -1,0 +1,63 @@
+#include "proxy/net/readiness.hpp"
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace pillion::net {
+namespace {
+
+int make_set() {
+  const int fd = ::epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  return fd;
+}
+
+epoll_event interest(std::uint64_t token, bool read, bool write) {
+  epoll_event event{};
+  event.events = (read ? EPOLLIN : 0U) | (write ? EPOLLOUT : 0U);
+  event.data.u64 = token;
+  return event;
+}
+
+}  // namespace
+
+Readiness::Readiness(boost::asio::io_context& io, OnTurn on_turn)
+    : set_(io, make_set()), on_turn_(std::move(on_turn)) {}
+
+void Readiness::stop() {
+  boost::system::error_code ignored;
+  set_.close(ignored);
+}
+
+bool Readiness::add(int fd, std::uint64_t token, bool read) {
+  epoll_event event = interest(token, read, false);
+  return ::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void Readiness::change(int fd, std::uint64_t token, bool read, bool write) {
+  epoll_event event = interest(token, read, write);
+  ::epoll_ctl(set_.native_handle(), EPOLL_CTL_MOD, fd, &event);
+}
+
+void Readiness::wait() {
+  set_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& ec) {
+    if (ec) return;
+    turn();
+    if (set_.is_open()) wait();
+  });
+}
+
+void Readiness::turn() {
+  const int n = ::epoll_wait(set_.native_handle(), raw_.data(), static_cast<int>(raw_.size()), 0);
+  if (n <= 0) return;
+  const auto count = static_cast<std::size_t>(n);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t bits = raw_[i].events;
+    events_[i] = {raw_[i].data.u64, (bits & EPOLLIN) != 0, (bits & EPOLLOUT) != 0,
+                  (bits & (EPOLLHUP | EPOLLERR)) != 0};
+  }
+  on_turn_({events_.data(), count});
+}
+
+}  // namespace pillion::net

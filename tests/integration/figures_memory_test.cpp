@@ -46,6 +46,8 @@ class PeakRss {
 class Bystander {
  public:
   explicit Bystander(const PillionProcess& pillion) {
+    // What is small is in the L1: the upstream itself may well be busy copying.
+    pillion.client()("GET", "small");
     crew_.start([this, &pillion] {
       RespClient client = pillion.client();
       while (!done_) {

@@ -53,7 +53,7 @@ struct Upstream {
 struct CacheRule {
   std::string match;  // Redis glob over the key
   bool cache = true;
-  std::optional<Millis> max_age;  // tightens cache.max_age for matching keys
+  std::optional<Millis> max_age;  // in place of cache.max_age for matching keys
 };
 
 struct Cache {

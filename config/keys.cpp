@@ -97,8 +97,8 @@ const auto& table() {
       Key{"cache.max_bytes", Bytes{at<&C::cache, &Cache::max_bytes>(), 64 * kKiB, kTiB},
           "Memory of the cache over all workers: keys, arguments, replies and overhead."},
       Key{"cache.max_entry_bytes", Bytes{at<&C::cache, &Cache::max_entry_bytes>(), 64, 512 * kMiB},
-          "Arguments and reply of one entry; larger replies are passed on, not kept. At most a "
-          "quarter of `cache.max_bytes`."},
+          "Arguments and reply of one entry; larger replies are passed on, not kept. Never "
+          "more than a quarter of `cache.max_bytes`, whatever is said here."},
       Key{"cache.max_staleness",
           Duration{at<&C::cache, &Cache::max_staleness>(), Millis{10}, kHour},
           "The lease: how old an answer may be when the upstream's invalidations stop arriving. "
@@ -375,8 +375,8 @@ constexpr std::array kRuleKeys{
           if (!rule.max_age) return std::nullopt;
           return print_duration(*rule.max_age);
         },
-        "Tightens `cache.max_age` for matching keys. Duration, 1ms up to `cache.max_age`; default "
-        "`cache.max_age`."},
+        "In place of `cache.max_age` for matching keys (hashes: never beyond `cache.hash_max_age`). "
+        "Duration, 1ms to 365d; default `cache.max_age`."},
 };
 
 }  // namespace

@@ -83,24 +83,12 @@ void check_upstream(const Config& config, Findings& out) {
 
 void check_cache(const Config& config, Findings& out) {
   const auto& cache = config.cache;
-  if (cache.max_entry_bytes > cache.max_bytes / 4) {
-    out.push_back({{"cache.max_entry_bytes", "cache.max_bytes"},
-                   "cache.max_entry_bytes " + print_bytes(cache.max_entry_bytes) +
-                       " is more than a quarter of cache.max_bytes " +
-                       print_bytes(cache.max_bytes) +
-                       ": a few entries would evict all others; lower the one or raise the other"});
-  }
   for (std::size_t i = 0; i < cache.rules.size(); ++i) {
     const auto& rule = cache.rules[i];
     const auto name = "cache.rules[" + std::to_string(i) + "]";
     if (!rule.max_age) continue;
     if (!rule.cache) {
       out.push_back({{"cache.rules"}, name + " says cache: false and max_age; keep one of them"});
-    } else if (*rule.max_age > cache.max_age) {
-      out.push_back({{"cache.rules", "cache.max_age"},
-                     name + " has max_age " + print_duration(*rule.max_age) +
-                         ", but cache.max_age " + print_duration(cache.max_age) +
-                         " caps it; raise cache.max_age and tighten it by rules"});
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <variant>
@@ -49,7 +50,8 @@ Shared::Shared(const config::Config& configuration, const config::UpstreamTarget
     : config(configuration),
       upstream(target),
       topology(published),
-      cache({configuration.cache.max_bytes, configuration.cache.max_entry_bytes,
+      max_entry_bytes(std::min(configuration.cache.max_entry_bytes, configuration.cache.max_bytes / 4)),
+      cache({configuration.cache.max_bytes, max_entry_bytes,
              nanos(configuration.cache.max_staleness), workers > 1},
             links),
       invalidator(cache, links, workers),
@@ -102,7 +104,7 @@ Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
   data::fill::FillLinkOptions options;
   options.link = static_cast<cache::LinkId>(index);
   options.identity = own_identity(shared.upstream);
-  options.max_entry_bytes = shared.config.cache.max_entry_bytes;
+  options.max_entry_bytes = shared.max_entry_bytes;
   options.max_staleness = nanos(shared.config.cache.max_staleness);
   options.connect_timeout = nanos(shared.config.upstream.connect_timeout);
   options.reply_timeout = nanos(shared.config.upstream.command_timeout);

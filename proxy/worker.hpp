@@ -38,6 +38,7 @@ struct Shared {
   const config::Config& config;
   const config::UpstreamTarget& upstream;
   state::Published<state::TopologySnapshot>& topology;
+  const std::size_t max_entry_bytes;  // never so much that a few entries fill a cache
   cache::LinkTable links;
   cache::Cache cache;
   data::fill::Invalidator invalidator;

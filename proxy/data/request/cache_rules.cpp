@@ -89,8 +89,8 @@ CacheRules::CacheRules(const config::Cache& cache)
   for (const config::CacheRule& rule : cache.rules) {
     Rule compiled{rule.match, rule.cache, value_, hash_};
     if (rule.max_age) {
-      compiled.value.value = std::min(compiled.value.value, nanos(*rule.max_age));
-      compiled.hash.value = std::min(compiled.hash.value, nanos(*rule.max_age));
+      compiled.value.value = nanos(*rule.max_age);
+      compiled.hash.value = std::min(nanos(*rule.max_age), nanos(cache.hash_max_age));
     }
     rules_.push_back(std::move(compiled));
   }

@@ -234,11 +234,6 @@ TEST(LoadDocument, Rules) {
 }
 
 TEST(LoadDocument, CombinationsPointAtTheValueToChange) {
-  EXPECT_THAT(
-      problems("workers: 1\ncache:\n  max_bytes: 1MiB\n"),
-      ElementsAre(StartsWith("p.yaml:3:14: cache.max_entry_bytes 1MiB is more than a quarter")));
-  EXPECT_THAT(problems("cache:\n  max_bytes: 2MiB\n  max_entry_bytes: 1MiB\n"),
-              ElementsAre(StartsWith("p.yaml:3:20: cache.max_entry_bytes")));
   EXPECT_THAT(problems("listen:\n  address: :6380\n"),
               ElementsAre(StartsWith("p.yaml:2:12: listen.address 0.0.0.0:6380 can be reached")));
 }

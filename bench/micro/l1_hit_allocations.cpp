@@ -107,7 +107,8 @@ int run() {
   NoLanes lanes;
   NoFences fences;
   state::Published<state::TopologySnapshot> topology;
-  session::SessionContext context{lanes, reader, invalidator, fences, counters, topology};
+  session::SessionContext context{lanes, reader, invalidator, fences, counters, topology, 0, true, {}, 0, {},
+                                  5 * state::kSecond, 10 * state::kSecond, 64UL << 20, 10'000, false, {}};
   session::Session session(context, Requester{}, session::ClientState{});
 
   std::array<int, 2> sockets{};

@@ -241,6 +241,7 @@ class World::Client : public data::session::Client {
     collect(now);
     if (session_.take_wakeup() && !input_.empty()) run(now);
   }
+  void on_ready(bool, bool, bool, state::Nanos) override {}  // there is no socket
   void sweep(state::Nanos) override {}
   void close(state::DisconnectReason) override { leave(); }
 

@@ -4,10 +4,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <map>
@@ -28,6 +25,7 @@
 #include "proxy/data/upstream/multiplexer.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "tests/unit/proxy/data/text.hpp"
+#include "tests/unit/proxy/net/socket_pair.hpp"
 
 namespace pillion::data::session {
 
@@ -242,10 +240,10 @@ class SessionFixture : public ::testing::Test,
   /// The client reads all there is.
   std::string heard() {
     net::WriteQueue& out = session_->output();
-    std::string bytes = drain(out);
+    std::string bytes = net::drained(out);
     session_->on_output_progress(now_);
     go_on();
-    bytes += drain(out);
+    bytes += net::drained(out);
     return bytes;
   }
 
@@ -283,26 +281,6 @@ class SessionFixture : public ::testing::Test,
   SessionContext context_ = context();
   std::unique_ptr<Session> session_;
   std::string input_;
-
- private:
-  /// WriteQueue writes to sockets only: a pair of them stands for the client's.
-  std::string drain(net::WriteQueue& out) {
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) != 0)
-      return "(no sockets)";
-    net::Socket socket(io_, boost::asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
-    std::string bytes;
-    std::array<char, 64 * 1024> piece{};
-    net::ErrorCode ec;
-    while (!out.empty() && !ec) {
-      out.write_some(socket, ec);
-      for (ssize_t n = 0; (n = ::recv(ends[1], piece.data(), piece.size(), 0)) > 0;) {
-        bytes.append(piece.data(), static_cast<std::size_t>(n));
-      }
-    }
-    ::close(ends[1]);
-    return bytes;
-  }
 };
 
 }  // namespace pillion::data::session

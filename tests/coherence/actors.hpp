@@ -46,7 +46,8 @@ class Line {
 /// The number a value carries; 0 for no value. Throws for bytes nobody wrote.
 std::uint64_t number_in(const Value& reply);
 
-/// Writes the slots number % writers == its own, through a way chosen anew for each write.
+/// Writes the slots that are its own (slot % writers == number), each time through another way;
+/// number 0 always straight to Redis.
 class Writer {
  public:
   Writer(const Ways& ways, Keyspace& keyspace, std::uint32_t number, std::uint32_t writers,
@@ -72,23 +73,32 @@ class Writer {
   std::uint64_t retired_ = 0;
 };
 
-/// Reads slots at random through one Pillion, one by one, in pipelines and by MGET.
+/// Reads through one Pillion. A roaming reader reads slots at random, in pipelines and by MGET. A
+/// loyal one stays with a slot for a long time: when a fill link hangs, a roamer soon waits for a
+/// miss, while the loyal one is the one who is told old values.
 class Reader {
  public:
-  Reader(const Ways& ways, const Keyspace& keyspace, Via via, int protocol, std::uint32_t number,
-         std::uint64_t seed);
+  enum class Habit { kRoaming, kLoyal };
+
+  Reader(const Ways& ways, const Keyspace& keyspace, Via via, int protocol, Habit habit,
+         std::uint32_t number, std::uint64_t seed);
   void read_until(const std::atomic<bool>& done);
   const History& history() const { return history_; }
   std::uint64_t errors() const { return errors_; }
 
  private:
+  void read_favourite();
   void read_pipeline();
+  void read_keys(const std::vector<std::uint32_t>& keys);
   void read_together();
+  std::uint32_t any_slot() { return static_cast<std::uint32_t>(random_() % Keyspace::kSlots); }
   std::uint32_t session() const { return number_ << 16 | line_.openings(); }
 
   const Keyspace& keyspace_;
+  const Habit habit_;
   const std::uint32_t number_;
   std::mt19937_64 random_;
+  std::uint32_t favourite_;
   Line line_;
   History history_;
   std::uint64_t errors_ = 0;

@@ -17,7 +17,7 @@ namespace pillion::test {
 namespace {
 
 constexpr std::uint32_t kWriters = 3;
-constexpr std::uint32_t kReaders = 4;
+constexpr std::uint32_t kReaders = 8;
 
 struct Options {
   std::string faults = "none";
@@ -93,8 +93,10 @@ int check(const Options& options) {
     writers.push_back(std::make_unique<Writer>(ways, keyspace, i, kWriters, options.seed));
   }
   for (std::uint32_t i = 0; i < kReaders; ++i) {
-    readers.push_back(std::make_unique<Reader>(ways, keyspace, i % 2, 2 + static_cast<int>(i / 2),
-                                               i + 1, options.seed));
+    const auto habit = i < kReaders / 2 ? Reader::Habit::kRoaming : Reader::Habit::kLoyal;
+    const int protocol = 2 + static_cast<int>(i / 2 % 2);
+    readers.push_back(
+        std::make_unique<Reader>(ways, keyspace, i % 2, protocol, habit, i + 1, options.seed));
   }
   std::atomic<bool> writing_done{false};
   std::atomic<bool> reading_done{false};

@@ -9,9 +9,7 @@ namespace pillion::test {
 namespace {
 
 std::vector<std::string> redis_arguments(Profile profile) {
-  if (profile == Profile::kTable || profile == Profile::kAll) {
-    return {"--tracking-table-max-keys", "10"};
-  }
+  if (profile == Profile::kTable) return {"--tracking-table-max-keys", "10"};
   if (profile == Profile::kEviction) {
     return {"--maxmemory",         "8mb", "--maxmemory-policy", "allkeys-random",
             "--maxmemory-clients", "0"};

@@ -24,7 +24,7 @@ enum class Profile {
   kTable,     // Redis forgets whom to tell: a tracking table of ten keys
   kEviction,  // maxmemory takes keys away
   kNetwork,   // delay, splitting, silence, half-open connections, resets
-  kAll        // all but eviction
+  kAll        // all but the tracking table and eviction
 };
 Profile profile_named(const std::string& name);
 

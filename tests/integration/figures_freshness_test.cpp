@@ -161,6 +161,7 @@ class FreshnessUnderFaults : public ::testing::Test {
     bounds.staleness = kStaleness;
     const Verdict verdict = logs[0].judge(bounds);
     EXPECT_TRUE(verdict.clean()) << verdict;
+    RecordProperty("worst_staleness_ms", std::to_string(verdict.worst_staleness / kMillisecond));
     EXPECT_GT(verdict.reads, 1'000U) << "the readers hardly got an answer";
     EXPECT_TRUE(pillion.wait_for_l1()) << "the L1 does not come back; log:\n" << pillion.log();
   }

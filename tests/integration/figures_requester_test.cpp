@@ -28,7 +28,7 @@ std::string value_of(const std::string& key) {
 /// One expected reply: right is right, nil is right after the data was lost, an error is right
 /// while the upstream is away.
 struct Question {
-  enum Kind { kValueOrNil, kPong, kOk, kLength, kTwoValues } kind;
+  enum Kind { kValueOrNil, kValueOrEmpty, kPong, kOk, kLength, kTwoValues } kind;
   std::string key;
   std::string second;
 };
@@ -82,7 +82,7 @@ class Asker {
         return questions_.push_back({Question::kOk, key, ""});
       case 1:  // not cacheable: a shared upstream connection
         append_command(bytes, {"SUBSTR", key, "0", "-1"});
-        return questions_.push_back({Question::kValueOrNil, key, ""});
+        return questions_.push_back({Question::kValueOrEmpty, key, ""});
       case 2:  // counts as a write
         append_command(bytes, {"GETEX", key});
         return questions_.push_back({Question::kValueOrNil, key, ""});
@@ -119,6 +119,9 @@ class Asker {
       case Question::kValueOrNil:
         right = reply.is_null() || reply == value_of(question.key);
         values_ += reply.is_null() ? 0 : 1;
+        break;
+      case Question::kValueOrEmpty:
+        right = reply == "" || reply == value_of(question.key);
         break;
       case Question::kPong:
         right = reply == question.key;

@@ -77,21 +77,20 @@ test_all() {
 # Many tests open thousands of sockets.
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
+failed=0
 if [[ -n "$quick" ]]; then
   build release
-  test_all release --label-regex '^(unit|component)$'
-  exit
+  test_all release --label-regex '^(unit|component)$' || failed=1
+else
+  build asan -DPILLION_BENCH=OFF
+  if ! test_all asan --label-regex '^(unit|component)$'; then
+    echo "FAILED: unit and component tests under the address and undefined-behaviour sanitizers, see above" >&2
+    failed=1
+  fi
+  sweep || failed=1
+  build release
+  test_all release || failed=1
 fi
-
-failed=0
-build asan -DPILLION_BENCH=OFF
-if ! test_all asan --label-regex '^(unit|component)$'; then
-  echo "FAILED: unit and component tests under the address and undefined-behaviour sanitizers, see above" >&2
-  failed=1
-fi
-sweep || failed=1
-build release
-test_all release || failed=1
 trap - EXIT
 sweep || failed=1
 exit "$failed"

@@ -1,0 +1,63 @@
+// Writes down what an upstream connection tells, one line a call.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proxy/data/reply_sink.hpp"
+
+namespace pillion::data::upstream {
+
+class RecordingSink : public ReplySink {
+ public:
+  void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override {
+    calls_.push_back("replies " + name(to) + " " + std::to_string(frames) + " " +
+                     std::string(bytes));
+    bytes_of(to) += bytes;
+    frames_ += frames;
+  }
+  Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override {
+    calls_.push_back("fragment " + name(to) + (last ? " last " : " ") +
+                     std::to_string(bytes.size()));
+    bytes_of(to) += bytes;
+    if (last) ++frames_;
+    return flow_;
+  }
+  Flow on_relay(const Requester& to, std::string_view bytes) override {
+    calls_.push_back("relay " + name(to) + " " + std::string(bytes));
+    return flow_;
+  }
+  void on_lost(const LostRun& run, const Failure& failure) override {
+    std::string line = "lost " + name(run.to) +
+                       (run.command_class == CommandClass::kRead ? " read" : " write") +
+                       " unanswered=" + std::to_string(run.unanswered) +
+                       " answered=" + std::to_string(run.answered);
+    if (run.sent) line += " sent";
+    if (run.reply_begun) line += " begun";
+    line += " [" + std::string(run.requests) + "] " + std::string(failure.detail);
+    calls_.push_back(std::move(line));
+  }
+  void on_relay_lost(const Requester& to) override { calls_.push_back("relay-lost " + name(to)); }
+  void on_batch_end() override {}
+  void on_uncongested() override {}
+
+  /// Everything since the last call.
+  std::vector<std::string> calls() { return std::exchange(calls_, {}); }
+  /// All reply bytes one requester got, by its slot.
+  std::string& bytes_of(const Requester& to) {
+    if (received_.size() <= to.slot) received_.resize(to.slot + 1);
+    return received_[to.slot];
+  }
+
+  Flow flow_ = Flow::kGoOn;
+  std::uint64_t frames_ = 0;
+
+ private:
+  static std::string name(const Requester& to) { return std::to_string(to.slot); }
+  std::vector<std::string> calls_;
+  std::vector<std::string> received_;
+};
+
+}  // namespace pillion::data::upstream

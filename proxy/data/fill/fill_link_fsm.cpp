@@ -132,6 +132,7 @@ FillLinkFsm::Action FillLinkFsm::on_bytes(std::string_view bytes, state::Nanos n
     if (dropping_) {
       dropping_ = false;
       ++operations_.front().parts_read;
+      end_fetch_part(now);
     } else if (partial_.empty()) {
       trusted = on_frame(piece, now);
     } else {
@@ -183,10 +184,7 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
     }
     case Kind::kFetch:
       on_fetch_part(operation, frame, now);
-      if (operation.parts_read <= operation.fetch->keys.size()) return true;
-      links_.synced(options_.link, proven_at(operation, now));
-      finish(operation, now);
-      operations_.pop_front();
+      end_fetch_part(now);
       return true;
   }
   if (status_ == Status::kLive) links_.synced(options_.link, proven_at(operation, now));
@@ -256,6 +254,15 @@ void FillLinkFsm::on_fetch_part(Operation& operation, std::string_view frame, st
   // An error instead of a TTL (an ACL that allows GET but not PTTL): 0 is never stored.
   const bool integer = cursor.next(node) && node.type == ':';
   operation.pttls.push_back(integer ? node.integer : 0);
+}
+
+/// The front fetch leaves with its last part, however that part was read.
+void FillLinkFsm::end_fetch_part(state::Nanos now) {
+  Operation& operation = operations_.front();
+  if (operation.parts_read <= operation.fetch->keys.size()) return;
+  links_.synced(options_.link, proven_at(operation, now));
+  finish(operation, now);
+  operations_.pop_front();
 }
 
 void FillLinkFsm::finish(Operation& operation, state::Nanos now) {

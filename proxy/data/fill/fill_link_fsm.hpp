@@ -118,6 +118,7 @@ class FillLinkFsm {
   static state::Nanos proven_at(const Operation& operation, state::Nanos now);
   bool on_push(std::string_view frame);
   void on_fetch_part(Operation& operation, std::string_view frame, state::Nanos now);
+  void end_fetch_part(state::Nanos now);
   void finish(Operation& operation, state::Nanos now);
   void finish_single(Operation& operation, state::Nanos now);
   void finish_multi(Operation& operation, state::Nanos now);

@@ -11,6 +11,12 @@ constexpr state::Nanos kChannelLife = 60 * state::kSecond;   // of a channel wit
 constexpr std::size_t kMaxIdle = 64;                         // dedicated ones kept per channel
 constexpr std::uint32_t kExtraShared = 4;                    // opened while others carry a large reply
 
+/// A connection that just ended has nothing outstanding, and is the worst choice for all that.
+bool better(const Connection& a, const Connection& b) {
+  if (a.accepts_commands() != b.accepts_commands()) return a.accepts_commands();
+  return a.outstanding() < b.outstanding();
+}
+
 }  // namespace
 
 Channel::~Channel() {
@@ -25,7 +31,7 @@ const std::shared_ptr<Connection>& Channel::pick(state::Nanos now) {
   for (const auto& connection : shared_) {
     if (connection->streaming()) continue;
     ++usable;
-    if (best == nullptr || connection->outstanding() < (*best)->outstanding()) best = &connection;
+    if (best == nullptr || better(*connection, **best)) best = &connection;
   }
   const bool below_normal = usable < shared_connections_;
   if (below_normal && shared_.size() < shared_connections_ + kExtraShared) {

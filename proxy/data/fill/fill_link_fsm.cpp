@@ -298,6 +298,16 @@ void FillLinkFsm::finish_single(Operation& operation, state::Nanos now) {
   const bool stored =
       cache_.complete(fetch.keys[0].name, fetch.flight, fetch.cache_key(0), fill, waiters_);
   (stored ? counters_.fills_stored : counters_.fills_discarded).add();
+  // The key expired while its value was under way. Who asked first may have it; who joined may have asked
+  // after its end, and asks again.
+  if (operation.pttls[0] >= 0 && operation.sent_at + operation.pttls[0] * state::kMillisecond <= now &&
+      waiters_.size() > 1) {
+    FetchResult again;
+    again.request = std::make_shared<const std::string>(fetch.request);
+    const std::vector<cache::Waiter> joined(waiters_.begin() + 1, waiters_.end());
+    waiters_.resize(1);
+    sink_.on_fetched(joined, again);
+  }
   FetchResult result;
   result.outcome = FetchOutcome::kReply;
   result.frame = std::move(operation.value);

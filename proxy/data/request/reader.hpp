@@ -43,6 +43,7 @@ enum class ReadOutcome : std::uint8_t {
 struct ReadResult {
   ReadOutcome outcome;
   resp::Shape shape = resp::Shape::kAsIs;  // kWaiting: for the downgrade
+  bool outruns = false;  // kUpstream: the L1 may hold older answers of these keys than the one to come
 };
 
 class Reader {
@@ -67,7 +68,8 @@ class Reader {
   ReadResult read_many(const Read& read, const HitTarget& target);
   ReadResult bypass(state::BypassReason reason) {
     counters_.cache_bypasses[static_cast<std::size_t>(reason)].add();
-    return {ReadOutcome::kUpstream};
+    const bool outruns = reason == state::BypassReason::kNoLink || reason == state::BypassReason::kMultiKey;
+    return {ReadOutcome::kUpstream, resp::Shape::kAsIs, outruns};
   }
   bool link_allows(const command::Spec& spec) const {
     return (link_->allowed() >> (spec.cacheable - 1U) & 1U) != 0;

@@ -230,7 +230,7 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
       context_.counters.requests_l1.add();
       if (!direct) park(new_slot(Slot::State::kReady), parked);
       return Step::kNext;
-    case request::ReadOutcome::kUpstream: return forward(spec, command);
+    case request::ReadOutcome::kUpstream: return forward(spec, command, result.outruns);
     case request::ReadOutcome::kWaiting:
     case request::ReadOutcome::kTooLarge: break;
   }
@@ -251,7 +251,7 @@ upstream::Lane* Session::lane() {
   return shared_.get();
 }
 
-Session::Step Session::forward(const command::Spec& spec, const resp::Command& command) {
+Session::Step Session::forward(const command::Spec& spec, const resp::Command& command, bool outruns) {
   upstream::Lane* const way = lane();
   if (!way->accepts_commands()) {
     fail_locally(failure_text(way->last_failure(), false));
@@ -268,7 +268,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     const bool arity_ok = command::arity_ok(spec, command.argc());
     if (arity_ok) effect = request::effect_of(spec, command, keys_scratch_, names_scratch_);
     // A read that the L1 could also answer must not be followed by an older answer of the L1.
-    if (arity_ok && spec.cacheable != 0 && eligible_ && write_filter_.any()) {
+    if (arity_ok && spec.cacheable != 0 && eligible_ && (outruns || write_filter_.any())) {
       keys_scratch_.clear();
       if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
         for (const std::string_view key : keys_scratch_) names_scratch_.push_back(cache::hash_name(key));

@@ -158,7 +158,8 @@ class Session {
   Step handle_local(const command::Spec& spec, const resp::Command& command);
   Step handle_client_reply(const resp::Command& command);
   Step read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
-  Step forward(const command::Spec& spec, const resp::Command& command);
+  /// `outruns`: see request::ReadResult.
+  Step forward(const command::Spec& spec, const resp::Command& command, bool outruns = false);
   bool read_conflicts(const command::Spec& spec, const resp::Command& command);
   Step authenticate(std::string_view request, upstream::Identity identity, SlotAction action);
   Step select(const resp::Command& command);

@@ -13,6 +13,8 @@ namespace {
 // Beyond this an emptied tail gives its memory back at once instead of waiting for the idle sweep.
 constexpr std::size_t kKeepTail = 256 * 1024;
 constexpr std::size_t kMaxPieces = 16;
+// Written pieces are cut off in steps.
+constexpr std::size_t kMaxSpentChunks = 256;
 
 }  // namespace
 
@@ -71,6 +73,10 @@ void WriteQueue::consume(std::size_t n) {
     chunk_bytes_ -= chunks_[head_].bytes.size();
     chunks_[head_] = Chunk{};
     ++head_;
+  }
+  if (head_ > kMaxSpentChunks) {
+    chunks_.erase(chunks_.begin(), chunks_.begin() + static_cast<std::ptrdiff_t>(head_));
+    head_ = 0;
   }
   if (head_ == chunks_.size()) {
     if (head_ != 0) {

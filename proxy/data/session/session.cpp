@@ -77,6 +77,14 @@ std::size_t Session::process(std::string_view bytes, state::Nanos now) {
 
 /// Parses a few commands, then handles them in order. Returns the bytes of those that were handled.
 std::size_t Session::handle_some(std::string_view bytes) {
+  // Nothing that handling a command sets off may take another session's turn up within it.
+  Ahead& ahead = context_.ahead;
+  if (ahead.busy) {
+    wakeup_ = true;
+    return 0;
+  }
+  ahead.busy = true;
+  const std::unique_ptr<bool, void (*)(bool*)> free(&ahead.busy, [](bool* busy) { *busy = false; });
   std::size_t count = 0;
   auto last = resp::RequestParser::Result::kNeedMore;
   const std::size_t parsed = parse_ahead(bytes, count, last);

@@ -55,6 +55,7 @@ class FenceService {
 /// Commands parsed ahead of being handled, so that the cache lines their lookups need arrive together.
 /// One per worker: sessions take turns.
 struct Ahead {
+  bool busy = false;  // a session's turn is under way
   struct Item {
     resp::Command command;
     const command::Spec* spec = nullptr;
@@ -202,6 +203,7 @@ class Session {
   std::shared_ptr<upstream::Lane> lane_of(std::uint64_t sequence) const;
   std::size_t bytes_ahead(std::uint64_t sequence) const;
   void pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane>& lane);
+  void resume_lanes_with_waiters();
   void resume_paused();
   std::size_t output_bytes() const { return out_.size() + parked_bytes_; }
   Requester requester(std::uint64_t slot) const { return {name_.session, name_.generation, slot}; }

@@ -169,6 +169,19 @@ void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane
   if (!known) paused_.push_back({sequence, lane});
 }
 
+void Session::resume_lanes_with_waiters() {
+  std::vector<std::shared_ptr<upstream::Lane>> ready;
+  for (std::size_t i = 0; i < paused_.size();) {
+    if (!paused_[i].lane->others_wait()) {
+      ++i;
+      continue;
+    }
+    ready.push_back(std::move(paused_[i].lane));
+    paused_.erase(paused_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  for (const auto& lane : ready) lane->resume();
+}
+
 void Session::resume_paused() {
   for (std::size_t i = 0; i < paused_.size();) {
     if (bytes_ahead(paused_[i].slot) >= kPauseAt / 2) {
@@ -381,10 +394,15 @@ std::string Session::failure_text(const Failure& failure, bool unknown_outcome) 
 
 bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
   // A write behind it may have been executed, and must not be seen by a read that came before it (I10).
-  if (writes_out_ > 0) return false;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& other = slots_[i];
+    if (other.state == Slot::State::kUpstream && other.command_class == CommandClass::kWrite && &other != &slot) {
+      return false;
+    }
+  }
   // The run must be all that its slot waits for: replies of a slot stay in order.
   if (run.command_class != CommandClass::kRead || slot.retried || run.reply_begun || run.requests.empty() ||
-      slot.effect != request::EffectKind::kNone || slot.unanswered != run.unanswered) {
+      slot.unanswered != run.unanswered) {
     return false;
   }
   // All of a session's commands stay on one lane: what was sent again earlier has chosen it.
@@ -482,6 +500,8 @@ bool Session::on_tick(state::Nanos now) {
     const state::Nanos still = now - output_progress_at_;
     const bool others = std::any_of(paused_.begin(), paused_.end(),
                                     [](const Paused& paused) { return paused.lane->others_wait(); });
+    // Who waits behind a paused reply may have come after it paused: memory is spent for them first.
+    if (others && !over) resume_lanes_with_waiters();
     if (over && others && still > kPatience) {
       aborted_ = state::DisconnectReason::kOutputLimit;
     } else if ((over || !paused_.empty()) && still > context_.output_stall_timeout) {

@@ -80,12 +80,17 @@ void Connection::perform(ConnectionFsm::Action action) {
       context_.counters.upstream_errors[static_cast<std::size_t>(error_label(fsm_.failure_kind()))].add();
       shut();
       const std::string detail = fsm_.last_error();
-      mux_.fail({fsm_.failure_kind(), detail});
+      const FailureKind kind = fsm_.failure_kind();
+      // A connection that had worked is opened again at once, so that reads which are asked once more
+      // find it.
+      const auto next = fsm_.on_tick(state::now(), random_bits());
+      mux_.fail({kind, detail});
       // Later: this may happen inside a session's own turn, which must not be taken up again within it.
       boost::asio::post(context_.io, [&sink = context_.sink, congested = std::exchange(was_congested_, false)] {
         if (congested) sink.on_uncongested();
         sink.on_batch_end();
       });
+      perform(next);
       return;
     }
   }
@@ -196,6 +201,7 @@ void Connection::check(state::Nanos now) {
 
 void Connection::resume() {
   if (!std::exchange(paused_, false)) return;
+  mux_.reading_again(state::now());
   read();
 }
 

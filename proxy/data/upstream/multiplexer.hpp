@@ -66,6 +66,9 @@ class Multiplexer {
   std::uint64_t outstanding() const { return outstanding_; }
   Requester front() const { return pending_.front().to; }
 
+  /// The upstream was not read for a while: its silence counts from now.
+  void reading_again(state::Nanos now) { last_bytes_at_ = now; }
+
   /// The oldest bounded command is overdue and its reply is not trickling in.
   bool overdue(state::Nanos now, state::Nanos timeout) const;
 

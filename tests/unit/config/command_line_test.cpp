@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "temporary_file.hpp"
+#include "tests/unit/config/temporary_file.hpp"
 
 namespace pillion {
 namespace {

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "config/load.hpp"
-#include "temporary_file.hpp"
+#include "tests/unit/config/temporary_file.hpp"
 
 namespace pillion::config {
 namespace {

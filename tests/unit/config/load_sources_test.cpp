@@ -5,7 +5,7 @@
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/variables.hpp"
-#include "temporary_file.hpp"
+#include "tests/unit/config/temporary_file.hpp"
 
 namespace pillion::config {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "config/load.hpp"
-#include "temporary_file.hpp"
+#include "tests/unit/config/temporary_file.hpp"
 
 namespace pillion::config {
 namespace {

@@ -164,7 +164,7 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
       probing_ = false;
       if (status_ == Status::kHandshake) {
         status_ = Status::kLive;
-        attempt_ = 0;
+        live_since_ = now;
         reason_.clear();
         probed_at_ = now;
         links_.open(options_.link, operation.sent_at);
@@ -419,7 +419,8 @@ void FillLinkFsm::lose(state::Nanos) {
 
 FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos now, std::uint64_t random) {
   if (status_ == Status::kBackoff || status_ == Status::kRefused) return Action::kNone;
-  const bool was_live = status_ == Status::kLive;
+  const bool worked = status_ == Status::kLive && now - live_since_ >= options_.proven_after;
+  if (worked) attempt_ = 0;
   reason_ = reason;
   lose(now);
   if (refused_) {
@@ -427,7 +428,7 @@ FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos
     deadline_ = now + options_.refused_retry;
   } else {
     status_ = Status::kBackoff;
-    deadline_ = was_live ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
+    deadline_ = worked ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
   }
   return Action::kClose;
 }

@@ -59,6 +59,7 @@ struct FillLinkOptions {
   state::Nanos reply_timeout = 5 * state::kSecond;  // no answer for so long: the link is lost
   std::span<const std::string_view> commands;       // the allow-list, vetoed by the server
   net::BackoffPolicy backoff;
+  state::Nanos proven_after = 500 * state::kMillisecond;  // a link that lasted so long had worked: back at once
   state::Nanos refused_retry = 5 * state::kSecond;
 };
 
@@ -139,6 +140,7 @@ class FillLinkFsm {
 
   Status status_ = Status::kDown;
   std::string reason_ = "not connected yet";
+  state::Nanos live_since_ = 0;
   std::uint32_t attempt_ = 0;
   state::Nanos deadline_ = 0;
   std::uint64_t allowed_ = 0;

@@ -96,6 +96,7 @@ std::size_t ClientConnection::handle(std::string_view bytes, state::Nanos now) {
     if (session_.output().size() >= kFlushAt) flush(now);
     if (closed_ || n == 0 || session_.blocked() || !session_.wants_input()) break;
   }
+  output_full_ = used < bytes.size() && !session_.blocked() && !session_.wants_input();
   if (const std::uint64_t hits = counters.requests_l1.get() - hits_before; hits > 0) {
     counters.latency_l1.observe(state::now() - now, hits);
   }
@@ -106,7 +107,8 @@ void ClientConnection::service(state::Nanos now) {
   if (closed_) return;
   flush(now);
   if (closed_) return;
-  if (session_.take_wakeup() && !unhandled_.empty()) {
+  const bool room_again = output_full_ && session_.wants_input();
+  if ((session_.take_wakeup() || room_again) && !unhandled_.empty()) {
     handle_unhandled(now);
     if (closed_) return;
     context_.registry.service_later(session_.name());

@@ -60,7 +60,8 @@ class ClientConnection : public Client, public std::enable_shared_from_this<Clie
   state::Nanos active_at_ = 0;
   bool watches_read_ = true;
   bool watches_write_ = false;
-  bool ended_ = false;   // the client will send no more
+  bool output_full_ = false;  // commands wait for the client to take its replies
+  bool ended_ = false;        // the client will send no more
   bool closed_ = false;
 };
 

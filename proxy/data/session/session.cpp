@@ -195,7 +195,7 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
         // A subcommand nobody knows: let the upstream answer where it can do no harm.
         if (!acquire_lease()) return Step::kNext;
         lease_dirty_ = true;
-        return handle_leased(spec, command);
+        return forward(spec, command);
       }
       return start_relay(command);
     case command::Route::kDenied: break;

@@ -345,7 +345,7 @@ void Session::read_aside(std::uint64_t sequence, Slot& slot, std::string_view re
     fail_slot(sequence, slot, text);
     return;
   }
-  way->submit(request, requester(sequence), CommandClass::kRead, true, now);
+  way->submit(request, requester(sequence), CommandClass::kRead, true, slot.started);
   asides_.push_back({sequence, std::move(way), dedicated});
 }
 
@@ -421,7 +421,7 @@ bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
   for (std::uint32_t i = 0; i < run.answered + run.unanswered; ++i) {
     if (parser.parse(rest) != resp::RequestParser::Result::kCommand) return false;
     if (i >= run.answered) {
-      way->submit(parser.command().raw(), run.to, CommandClass::kRead, true, now);
+      way->submit(parser.command().raw(), run.to, CommandClass::kRead, true, slot.started);
       context_.counters.upstream_retries.add();
     }
     rest.remove_prefix(parser.consumed());
@@ -437,7 +437,9 @@ void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos n
     aborted_ = state::DisconnectReason::kUpstreamLost;
     return;
   }
-  if (failure.kind != FailureKind::kConnect && failure.kind != FailureKind::kRefused && resend(run, *slot, now)) return;
+  // Asked once more only where there is time left: the client's deadline counts from its first asking.
+  const bool in_time = failure.kind == FailureKind::kClosed || failure.kind == FailureKind::kProtocol;
+  if (in_time && resend(run, *slot, now)) return;
   if (slot->aside) finish_aside(run.to.slot, false);
   const bool refused_state = slot->action == SlotAction::kSelect && failure.kind == FailureKind::kRefused;
   const bool unknown = run.command_class == CommandClass::kWrite && run.sent;

@@ -247,7 +247,7 @@ void Connection::wait_writable() {
 
 void Connection::on_tick(state::Nanos now) {
   // While we do not read, the upstream is not to blame; the session watches the client that is.
-  if (fsm_.status() == ConnectionFsm::Status::kLive && !paused_ && mux_.overdue(now, context_.command_timeout)) {
+  if (fsm_.accepts_commands() && !paused_ && mux_.overdue(now, context_.command_timeout)) {
     fail(FailureKind::kTimeout,
          "no reply within " + std::to_string(context_.command_timeout / state::kMillisecond) + " ms");
     return;

@@ -8,11 +8,11 @@ ConnectionFsm::Action ConnectionFsm::start(state::Nanos now) {
   return Action::kConnect;
 }
 
-ConnectionFsm::Action ConnectionFsm::on_connected(state::Nanos) {
+ConnectionFsm::Action ConnectionFsm::on_connected(state::Nanos now) {
   handshake_.emplace(options_.key);
   if (handshake_->request().empty()) {
     status_ = Status::kLive;
-    attempt_ = 0;
+    live_since_ = now;
     return Action::kGoLive;
   }
   status_ = Status::kHandshake;
@@ -25,7 +25,7 @@ ConnectionFsm::Action ConnectionFsm::on_handshake_bytes(std::string_view bytes, 
     case Handshake::Result::kMore: return Action::kNone;
     case Handshake::Result::kDone:
       status_ = Status::kLive;
-      attempt_ = 0;
+      live_since_ = now;
       return Action::kGoLive;
     case Handshake::Result::kRefused: break;
   }
@@ -35,8 +35,10 @@ ConnectionFsm::Action ConnectionFsm::on_handshake_bytes(std::string_view bytes, 
 ConnectionFsm::Action ConnectionFsm::on_failed(FailureKind kind, std::string_view detail, state::Nanos now,
                                                std::uint64_t random) {
   if (status_ == Status::kBackoff || status_ == Status::kClosed) return Action::kNone;
-  // The first retry after a connection that worked is immediate: it was a blip until proven otherwise.
-  const bool was_live = status_ == Status::kLive;
+  // The first retry after a connection that worked for a while is immediate: it was a blip until proven
+  // otherwise. One that ends as soon as it is made is no better than one that is refused.
+  const bool worked = status_ == Status::kLive && now - live_since_ >= options_.proven_after;
+  if (worked) attempt_ = 0;
   failure_kind_ = kind;
   last_error_ = detail;
   if (!options_.reconnect) {
@@ -44,7 +46,7 @@ ConnectionFsm::Action ConnectionFsm::on_failed(FailureKind kind, std::string_vie
     return Action::kFail;
   }
   status_ = Status::kBackoff;
-  deadline_ = was_live ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
+  deadline_ = worked ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
   return Action::kFail;
 }
 

@@ -41,6 +41,7 @@ class ConnectionFsm {
     state::Nanos connect_timeout = state::kSecond;  // connect and handshake together
     net::BackoffPolicy backoff;
     bool reconnect = true;  // false: dedicated, one life
+    state::Nanos proven_after = 500 * state::kMillisecond;  // a live connection that lasted so long had worked
   };
 
   explicit ConnectionFsm(Options options) : options_(std::move(options)) {}
@@ -66,7 +67,8 @@ class ConnectionFsm {
   Status status_ = Status::kIdle;
   std::optional<Handshake> handshake_;
   state::Nanos deadline_ = 0;  // kConnecting, kHandshake: give up; kBackoff: try again
-  std::uint32_t attempt_ = 0;
+  state::Nanos live_since_ = 0;
+  std::uint32_t attempt_ = 0;  // failures since a connection had worked
   FailureKind failure_kind_ = FailureKind::kConnect;
   std::string last_error_;
 };

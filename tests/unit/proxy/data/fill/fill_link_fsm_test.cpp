@@ -393,6 +393,7 @@ TEST_F(FillLinkTest, ALostLinkAnswersEveryoneAndServesNothing) {
   fsm_->send_fence(77, now_);
   (void)get("d", 4);
   reply("$1\r\nA\r\n");
+  now_ += 500 * state::kMillisecond;
   EXPECT_EQ(fsm_->on_failed("connection closed by the upstream", now_, 0), Action::kClose);
   EXPECT_THAT(sink_.calls(),
               ElementsAre("1 2 lost GET a", "3 lost MGET b c", "fence 77", "4 lost GET d"));

@@ -88,8 +88,16 @@ TEST_F(ConnectionFsmTest, FailedAttemptsComeFurtherApart) {
     EXPECT_EQ(fsm.on_tick(now_, 0), Action::kConnect);
     EXPECT_EQ(fsm.status(), Status::kConnecting);
   }
-  // Once live, the next failures start small again.
+  // One that ends as soon as it is made is no better than one that is refused.
   fsm.on_connected(now_);
+  now_ += 499 * kMillisecond;
+  fsm.on_failed(FailureKind::kClosed, "x", now_, 0);
+  EXPECT_EQ(fsm.on_tick(now_ + 250 * kMillisecond - 1, 0), Action::kNone);
+  now_ += 250 * kMillisecond;
+  EXPECT_EQ(fsm.on_tick(now_, 0), Action::kConnect);
+  // Once it has worked for a while, the next failures start small again.
+  fsm.on_connected(now_);
+  now_ += 500 * kMillisecond;
   fsm.on_failed(FailureKind::kClosed, "x", now_, 0);
   EXPECT_EQ(fsm.on_tick(now_, 0), Action::kConnect)
       << "the first retry of one that worked is immediate";

@@ -361,22 +361,23 @@ constexpr std::array kRuleKeys{
               return rule.cache ? "true" : "false";
             },
             "`false`: matching keys are never cached. Default true."},
-    RuleKey{
-        "max_age",
-        [](CacheRule& rule, std::string_view text) -> Complaint {
-          auto parsed = parse_duration(text);
-          if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(refusal->reason);
-          const auto value = std::get<Millis>(parsed);
-          if (auto complaint = bounded(value, Millis{1}, kYear, print_duration)) return complaint;
-          rule.max_age = value;
-          return std::nullopt;
-        },
-        [](const CacheRule& rule) -> std::optional<std::string> {
-          if (!rule.max_age) return std::nullopt;
-          return print_duration(*rule.max_age);
-        },
-        "In place of `cache.max_age` for matching keys (hashes: never beyond `cache.hash_max_age`). "
-        "Duration, 1ms to 365d; default `cache.max_age`."},
+    RuleKey{"max_age",
+            [](CacheRule& rule, std::string_view text) -> Complaint {
+              auto parsed = parse_duration(text);
+              if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(refusal->reason);
+              const auto value = std::get<Millis>(parsed);
+              if (auto complaint = bounded(value, Millis{1}, kYear, print_duration))
+                return complaint;
+              rule.max_age = value;
+              return std::nullopt;
+            },
+            [](const CacheRule& rule) -> std::optional<std::string> {
+              if (!rule.max_age) return std::nullopt;
+              return print_duration(*rule.max_age);
+            },
+            "In place of `cache.max_age` for matching keys (hashes: never beyond "
+            "`cache.hash_max_age`). "
+            "Duration, 1ms to 365d; default `cache.max_age`."},
 };
 
 }  // namespace

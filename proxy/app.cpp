@@ -36,7 +36,8 @@ void raise_descriptor_limit(std::uint32_t max_clients) {
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur < max_clients + kReservedDescriptors) {
     logging::warn("listen.max_clients is " + std::to_string(max_clients) + " but only " +
-                  std::to_string(limit.rlim_cur) + " descriptors may be open; further clients will wait in the backlog");
+                  std::to_string(limit.rlim_cur) +
+                  " descriptors may be open; further clients will wait in the backlog");
   }
 }
 
@@ -47,7 +48,8 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
       : options(std::move(given)),
         upstream(config::upstream_target(options.config)),
         worker_count(std::min<std::uint32_t>(
-            options.config.workers != 0 ? options.config.workers : net::usable_cpus(), cache::LinkTable::kMaxLinks)),
+            options.config.workers != 0 ? options.config.workers : net::usable_cpus(),
+            cache::LinkTable::kMaxLinks)),
         shared(options.config, upstream, topology, worker_count),
         signals(io, SIGTERM, SIGINT),
         poll(io) {}
@@ -56,8 +58,13 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
   state::CacheStats cache_stats() const override {
     const std::lock_guard lock(shared.cache_stats_mutex);
     const cache::Stats& stats = shared.cache_stats;
-    return {options.config.cache.enabled, stats.entries,     stats.bytes,  stats.max_bytes,
-            stats.evictions,              stats.expirations, stats.flights};
+    return {options.config.cache.enabled,
+            stats.entries,
+            stats.bytes,
+            stats.max_bytes,
+            stats.evictions,
+            stats.expirations,
+            stats.flights};
   }
   std::vector<state::LinkStats> link_stats() const override {
     std::vector<state::LinkStats> all;
@@ -80,15 +87,18 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
 
   int run() {
     raise_descriptor_limit(options.config.listen.max_clients);
-    for (std::uint32_t i = 0; i < worker_count; ++i) workers.push_back(std::make_unique<Worker>(i, shared, *this));
+    for (std::uint32_t i = 0; i < worker_count; ++i)
+      workers.push_back(std::make_unique<Worker>(i, shared, *this));
     for (const auto& worker : workers) worker->listen(workers.front()->port());
 
-    control::ControlPlane control({options.config, upstream, options.version, options.revision}, *this, topology);
+    control::ControlPlane control({options.config, upstream, options.version, options.revision},
+                                  *this, topology);
     control.start();
     for (const auto& worker : workers) worker->start();
     listening = true;
-    logging::info("pillion " + options.version + " serves " + where() + " in front of " + upstream.display + " with " +
-                  std::to_string(worker_count) + (worker_count == 1 ? " worker" : " workers"));
+    logging::info("pillion " + options.version + " serves " + where() + " in front of " +
+                  upstream.display + " with " + std::to_string(worker_count) +
+                  (worker_count == 1 ? " worker" : " workers"));
 
     await_signal();
     watch();
@@ -136,11 +146,13 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
       std::string& known = link_states[link.worker];
       const std::string state = link.state + (link.reason.empty() ? "" : ": " + link.reason);
       if (state == known || !options.config.cache.enabled) continue;
-      const std::string text = "fill link of worker " + std::to_string(link.worker) + " is " + state;
+      const std::string text =
+          "fill link of worker " + std::to_string(link.worker) + " is " + state;
       if (link.state == "live") {
         logging::info(text);
       } else if (link.state == "refused") {
-        logging::warn(text + "; the cache is off until the upstream accepts tracking, commands pass through");
+        logging::warn(
+            text + "; the cache is off until the upstream accepts tracking, commands pass through");
       } else if (known.compare(0, 4, "live") == 0) {
         logging::warn(text + "; what it had cached is dropped, commands pass through");
       } else {
@@ -148,7 +160,8 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
       }
       known = state;
     }
-    if (drain_begun && (shared.clients.load() == 0 || std::chrono::steady_clock::now() >= drain_until)) {
+    if (drain_begun &&
+        (shared.clients.load() == 0 || std::chrono::steady_clock::now() >= drain_until)) {
       io.stop();
       return;
     }
@@ -176,6 +189,8 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
 App::App(AppOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 App::~App() = default;
 
-int App::run() { return impl_->run(); }
+int App::run() {
+  return impl_->run();
+}
 
 }  // namespace pillion

@@ -36,17 +36,21 @@ int serve(pillion::config::Config config) {
 
 int main(int argc, char** argv) {
   using Action = pillion::CommandLine::Action;
-  pillion::CommandLine line = pillion::parse_command_line(argc, argv, environ, PILLION_VERSION " (" PILLION_REVISION ")");
+  pillion::CommandLine line =
+      pillion::parse_command_line(argc, argv, environ, PILLION_VERSION " (" PILLION_REVISION ")");
   if (!line.text.empty()) std::fputs(line.text.c_str(), line.failed() ? stderr : stdout);
   if (line.failed()) return kBadConfiguration;
   switch (line.action) {
-    case Action::kRun: return serve(std::move(line.loaded.config));
-    case Action::kHealthcheck: return pillion::control::run_healthcheck(line.healthcheck_address);
+    case Action::kRun:
+      return serve(std::move(line.loaded.config));
+    case Action::kHealthcheck:
+      return pillion::control::run_healthcheck(line.healthcheck_address);
     case Action::kCheckConfig:
     case Action::kPrintConfig:
     case Action::kVersion:
     case Action::kHelp:
-    case Action::kUsageError: break;
+    case Action::kUsageError:
+      break;
   }
   return 0;
 }

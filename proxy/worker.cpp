@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
-#include <variant>
 #include <utility>
+#include <variant>
 
 #include "config/address.hpp"
 #include "protocol/command/cacheable.hpp"
@@ -33,12 +33,16 @@ data::upstream::Identity own_identity(const config::UpstreamTarget& upstream) {
 
 std::string_view status_name(data::fill::FillLinkFsm::Status status) {
   switch (status) {
-    case data::fill::FillLinkFsm::Status::kLive: return "live";
-    case data::fill::FillLinkFsm::Status::kHandshake: return "handshake";
-    case data::fill::FillLinkFsm::Status::kRefused: return "refused";
+    case data::fill::FillLinkFsm::Status::kLive:
+      return "live";
+    case data::fill::FillLinkFsm::Status::kHandshake:
+      return "handshake";
+    case data::fill::FillLinkFsm::Status::kRefused:
+      return "refused";
     case data::fill::FillLinkFsm::Status::kDown:
     case data::fill::FillLinkFsm::Status::kConnecting:
-    case data::fill::FillLinkFsm::Status::kBackoff: break;
+    case data::fill::FillLinkFsm::Status::kBackoff:
+      break;
   }
   return "down";
 }
@@ -50,13 +54,15 @@ Shared::Shared(const config::Config& configuration, const config::UpstreamTarget
     : config(configuration),
       upstream(target),
       topology(published),
-      max_entry_bytes(std::min(configuration.cache.max_entry_bytes, configuration.cache.max_bytes / 4)),
+      max_entry_bytes(
+          std::min(configuration.cache.max_entry_bytes, configuration.cache.max_bytes / 4)),
       cache({configuration.cache.max_bytes, max_entry_bytes,
              nanos(configuration.cache.max_staleness), workers > 1},
             links),
       invalidator(cache, links, workers),
       rules(configuration.cache) {
-  for (const command::CacheRule& rule : command::cache_rules()) cacheable_commands.push_back(rule.name);
+  for (const command::CacheRule& rule : command::cache_rules())
+    cacheable_commands.push_back(rule.name);
 }
 
 Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
@@ -72,7 +78,8 @@ Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
                         shared.topology,
                         nanos(shared.config.upstream.connect_timeout),
                         nanos(shared.config.upstream.command_timeout)},
-      pool_(upstream_context_, {shared.config.upstream.connections, shared.config.upstream.max_dedicated}),
+      pool_(upstream_context_,
+            {shared.config.upstream.connections, shared.config.upstream.max_dedicated}),
       reader_(shared.cache, shared.rules, counters_),
       session_context_{pool_,
                        reader_,
@@ -111,31 +118,38 @@ Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
   options.commands = shared.cacheable_commands;
   link_ = std::make_shared<data::fill::FillLink>(
       io_, turn_end_, shared.topology,
-      std::make_unique<data::fill::FillLinkFsm>(std::move(options), shared.cache, shared.links, shared.invalidator,
-                                                registry_, counters_));
+      std::make_unique<data::fill::FillLinkFsm>(std::move(options), shared.cache, shared.links,
+                                                shared.invalidator, registry_, counters_));
   reader_.use_link(link_.get());
   registry_.use_link(link_);
 }
 
-Worker::~Worker() { stop(); }
+Worker::~Worker() {
+  stop();
+}
 
 void Worker::listen(std::uint16_t port) {
   const config::Listen& listen = shared_.config.listen;
   if (!listen.address.empty()) {
-    const config::Address address = std::get<config::Address>(config::parse_address(listen.address));  // validated
-    auto acceptor = std::make_shared<net::Acceptor>(io_, [this](net::Socket socket) { accept(std::move(socket)); });
+    const config::Address address =
+        std::get<config::Address>(config::parse_address(listen.address));  // validated
+    auto acceptor = std::make_shared<net::Acceptor>(
+        io_, [this](net::Socket socket) { accept(std::move(socket)); });
     acceptor->open({address.host, port != 0 ? port : address.port, {}}, index_ == 0);
     acceptors_.push_back(std::move(acceptor));
   }
   // A UNIX socket cannot be shared by the kernel among listeners: the first worker takes it.
   if (!listen.unix_path.empty() && index_ == 0) {
-    auto acceptor = std::make_shared<net::Acceptor>(io_, [this](net::Socket socket) { accept(std::move(socket)); });
+    auto acceptor = std::make_shared<net::Acceptor>(
+        io_, [this](net::Socket socket) { accept(std::move(socket)); });
     acceptor->open({{}, 0, listen.unix_path}, true);
     acceptors_.push_back(std::move(acceptor));
   }
 }
 
-std::uint16_t Worker::port() const { return acceptors_.empty() ? 0 : acceptors_.front()->port(); }
+std::uint16_t Worker::port() const {
+  return acceptors_.empty() ? 0 : acceptors_.front()->port();
+}
 
 void Worker::start() {
   for (const auto& acceptor : acceptors_) acceptor->start();
@@ -155,7 +169,8 @@ void Worker::post(std::function<void(data::session::Registry&)> task) {
 }
 
 void Worker::accept(net::Socket socket) {
-  if (shared_.clients.fetch_add(1, std::memory_order_relaxed) >= shared_.config.listen.max_clients) {
+  if (shared_.clients.fetch_add(1, std::memory_order_relaxed) >=
+      shared_.config.listen.max_clients) {
     shared_.clients.fetch_sub(1, std::memory_order_relaxed);
     counters_.clients_rejected.add();
     constexpr std::string_view kFull = "-ERR max number of clients reached\r\n";
@@ -178,8 +193,8 @@ void Worker::accept(net::Socket socket) {
   const data::Requester name = registry_.reserve();
   // From here on the client is served through the readiness set, not through Asio.
   net::Descriptor descriptor(socket.release(ec));
-  auto client = std::make_shared<data::session::ClientConnection>(client_context_, std::move(descriptor), name,
-                                                                  std::move(state));
+  auto client = std::make_shared<data::session::ClientConnection>(
+      client_context_, std::move(descriptor), name, std::move(state));
   registry_.add(name, client);
   client->start();
 }
@@ -242,7 +257,8 @@ state::LinkStats Worker::link_stats() const {
   }
   if (stats.state == "live") {
     const auto synced_at = shared_.links.synced_at(static_cast<cache::LinkId>(index_));
-    stats.lease_age_seconds = static_cast<double>(state::now() - synced_at) / static_cast<double>(state::kSecond);
+    stats.lease_age_seconds =
+        static_cast<double>(state::now() - synced_at) / static_cast<double>(state::kSecond);
   }
   return stats;
 }

@@ -1,6 +1,6 @@
-// Proves that an L1 hit allocates nothing: counts every malloc of the process while a session answers
-// a million GETs from the cache, through the parser, the command table, the reader, the cache and the
-// client's socket. Exits 1 when there was one.
+// Proves that an L1 hit allocates nothing: counts every malloc of the process while a session
+// answers a million GETs from the cache, through the parser, the command table, the reader, the
+// cache and the client's socket. Exits 1 when there was one.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,7 +79,8 @@ void fill(cache::Cache& cache, cache::Generation generation, state::Nanos now) {
     std::string reply;
     resp::append_bulk(reply, std::string(64, 'x'));
     const cache::NameHash name = cache::hash_name(key);
-    const cache::CacheKey cache_key{name, cache::hash_variant(name, 0, get.id, arguments, true), 0, get.id, arguments};
+    const cache::CacheKey cache_key{name, cache::hash_variant(name, 0, get.id, arguments, true), 0,
+                                    get.id, arguments};
     cache::Fill stored;
     stored.store = true;
     stored.kind = cache::EntryKind::kPlain;
@@ -107,8 +108,23 @@ int run() {
   NoLanes lanes;
   NoFences fences;
   state::Published<state::TopologySnapshot> topology;
-  session::SessionContext context{lanes, reader, invalidator, fences, counters, topology, 0, true, {}, 0, {},
-                                  5 * state::kSecond, 10 * state::kSecond, 64UL << 20, 10'000, false, {}};
+  session::SessionContext context{lanes,
+                                  reader,
+                                  invalidator,
+                                  fences,
+                                  counters,
+                                  topology,
+                                  0,
+                                  true,
+                                  {},
+                                  0,
+                                  {},
+                                  5 * state::kSecond,
+                                  10 * state::kSecond,
+                                  64UL << 20,
+                                  10'000,
+                                  false,
+                                  {}};
   session::Session session(context, Requester{}, session::ClientState{});
 
   std::array<int, 2> sockets{};
@@ -121,7 +137,8 @@ int run() {
   std::array<char, 64 * 1024> drained{};
 
   const auto serve = [&](const std::string& batch) {
-    if (session.process(batch, state::now()) != batch.size()) throw std::logic_error("a batch was not taken whole");
+    if (session.process(batch, state::now()) != batch.size())
+      throw std::logic_error("a batch was not taken whole");
     net::ErrorCode ec;
     session.output().write_some(sockets[0], ec);
     while (::read(sockets[1], drained.data(), drained.size()) > 0) {
@@ -131,7 +148,8 @@ int run() {
 
   const std::uint64_t hits_before = counters.cache_hits.get();
   const std::uint64_t allocations_before = allocations.load();
-  for (std::size_t done = 0; done < kHits; done += kPipeline) serve(batches[done / kPipeline % batches.size()]);
+  for (std::size_t done = 0; done < kHits; done += kPipeline)
+    serve(batches[done / kPipeline % batches.size()]);
   const std::uint64_t allocated = allocations.load() - allocations_before;
   const std::uint64_t hits = counters.cache_hits.get() - hits_before;
   ::close(sockets[0]);
@@ -144,4 +162,6 @@ int run() {
 }  // namespace
 }  // namespace pillion::data
 
-int main() { return pillion::data::run(); }
+int main() {
+  return pillion::data::run();
+}

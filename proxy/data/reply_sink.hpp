@@ -29,18 +29,19 @@ enum class FailureKind : std::uint8_t { kConnect, kRefused, kTimeout, kClosed, k
 
 struct Failure {
   FailureKind kind;
-  std::string_view detail;  // "Connection refused"; kRefused: the upstream's own error line without CRLF
+  std::string_view
+      detail;  // "Connection refused"; kRefused: the upstream's own error line without CRLF
 };
 
 /// Commands of one requester that will never be answered by this connection.
 struct LostRun {
   Requester to;
   CommandClass command_class;
-  std::uint32_t unanswered;      // how many of the run's commands have no reply
-  std::uint32_t answered;        // how many of its first commands were answered
-  bool sent;                     // some of its bytes were handed to the socket
-  bool reply_begun;              // part of the next reply was already passed on
-  std::string_view requests;     // canonical bytes of the whole run, answered ones included
+  std::uint32_t unanswered;   // how many of the run's commands have no reply
+  std::uint32_t answered;     // how many of its first commands were answered
+  bool sent;                  // some of its bytes were handed to the socket
+  bool reply_begun;           // part of the next reply was already passed on
+  std::string_view requests;  // canonical bytes of the whole run, answered ones included
 };
 
 enum class Flow : std::uint8_t { kGoOn, kPause };

@@ -1,5 +1,6 @@
 // A FIFO in one block of memory that grows by doubling and never shrinks below what it used:
-// pushing and popping in the steady state costs no allocation (std::deque allocates as it moves on).
+// pushing and popping in the steady state costs no allocation (std::deque allocates as it moves
+// on).
 #pragma once
 
 #include <cstddef>

@@ -65,7 +65,8 @@ void Acceptor::open(const ListenAddress& address, bool exclusive) {
   } else {
     name = address.host + ":" + std::to_string(address.port);
     ErrorCode ec;
-    const auto ip = boost::asio::ip::make_address(address.host == "localhost" ? "127.0.0.1" : address.host, ec);
+    const auto ip =
+        boost::asio::ip::make_address(address.host == "localhost" ? "127.0.0.1" : address.host, ec);
     if (ec) refuse("not an address to listen on: " + name, EINVAL);
     endpoint = boost::asio::ip::tcp::endpoint(ip, address.port);
     if (exclusive) check_free(endpoint, name);
@@ -96,7 +97,9 @@ void Acceptor::open(const ListenAddress& address, bool exclusive) {
   }
 }
 
-void Acceptor::start() { accept(); }
+void Acceptor::start() {
+  accept();
+}
 
 void Acceptor::close() {
   ErrorCode ignored;

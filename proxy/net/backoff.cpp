@@ -4,7 +4,8 @@
 
 namespace pillion::net {
 
-state::Nanos backoff_delay(const BackoffPolicy& policy, std::uint32_t attempt, std::uint64_t random) {
+state::Nanos backoff_delay(const BackoffPolicy& policy, std::uint32_t attempt,
+                           std::uint64_t random) {
   const std::uint32_t doublings = std::min<std::uint32_t>(attempt, 20);
   const state::Nanos step = std::min(policy.cap, policy.first << doublings);
   const state::Nanos half = step / 2;

@@ -13,8 +13,9 @@ struct BackoffPolicy {
 };
 
 /// Delay before attempt number `attempt` (0 = the first retry). `random` is any 64-bit random
-/// number; the result lies in [half, whole] of the exponential step, so that many Pillions that lost
-/// one upstream together do not return together.
-state::Nanos backoff_delay(const BackoffPolicy& policy, std::uint32_t attempt, std::uint64_t random);
+/// number; the result lies in [half, whole] of the exponential step, so that many Pillions that
+/// lost one upstream together do not return together.
+state::Nanos backoff_delay(const BackoffPolicy& policy, std::uint32_t attempt,
+                           std::uint64_t random);
 
 }  // namespace pillion::net

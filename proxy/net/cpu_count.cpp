@@ -12,12 +12,14 @@ namespace {
 
 double cgroup_quota() {
   std::string line;
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); std::getline(v2, line)) return quota_of_cpu_max(line);
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); std::getline(v2, line))
+    return quota_of_cpu_max(line);
   double quota = 0;
   double period = 0;
   std::ifstream quota_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
   std::ifstream period_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) return quota / period;
+  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0)
+    return quota / period;
   return 0;
 }
 

@@ -41,11 +41,12 @@ void Readiness::change(int fd, std::uint64_t token, bool read, bool write) {
 }
 
 void Readiness::wait() {
-  set_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& ec) {
-    if (ec) return;
-    turn();
-    if (set_.is_open()) wait();
-  });
+  set_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                  [this](const boost::system::error_code& ec) {
+                    if (ec) return;
+                    turn();
+                    if (set_.is_open()) wait();
+                  });
 }
 
 void Readiness::turn() {

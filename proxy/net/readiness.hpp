@@ -3,8 +3,8 @@
 //
 // Asio reads ahead: after every read that brought data it tries another, which for a client that
 // waits for its answer is a system call for nothing, a fifth of what a small request costs. Here a
-// socket is read once when it is ready. The set also hands over everything that is ready in one turn,
-// so that its end is known and answers leave together.
+// socket is read once when it is ready. The set also hands over everything that is ready in one
+// turn, so that its end is known and answers leave together.
 //
 // Level-triggered. One thread.
 #pragma once
@@ -26,7 +26,7 @@ class Readiness {
     std::uint64_t token;  // whose socket; the caller's
     bool readable;        // data, or the peer's end
     bool writable;
-    bool broken;          // reset, or closed both ways
+    bool broken;  // reset, or closed both ways
   };
   /// Everything that is ready now, one turn.
   using OnTurn = std::function<void(std::span<const Event>)>;

@@ -1,4 +1,5 @@
-// Work that waits for the end of a loop turn, so that what many handlers staged leaves in one write.
+// Work that waits for the end of a loop turn, so that what many handlers staged leaves in one
+// write.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -21,8 +22,8 @@ class TurnEnd {
  public:
   explicit TurnEnd(boost::asio::io_context& io) : io_(io) {}
 
-  /// Has `item` flushed at the end of the turn: at end(), or else behind the handlers that are ready
-  /// now. The caller asks once per flush.
+  /// Has `item` flushed at the end of the turn: at end(), or else behind the handlers that are
+  /// ready now. The caller asks once per flush.
   void add(std::shared_ptr<Flushable> item) {
     items_.push_back(std::move(item));
     if (open_ || posted_) return;

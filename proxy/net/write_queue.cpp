@@ -38,10 +38,12 @@ std::size_t WriteQueue::write_some(int socket, ErrorCode& ec) {
     std::size_t n = 0;
     std::size_t skip = offset_;
     for (std::size_t i = head_; i < chunks_.size() && n < kMaxPieces; ++i) {
-      pieces[n++] = {const_cast<char*>(chunks_[i].bytes.data()) + skip, chunks_[i].bytes.size() - skip};
+      pieces[n++] = {const_cast<char*>(chunks_[i].bytes.data()) + skip,
+                     chunks_[i].bytes.size() - skip};
       skip = 0;
     }
-    if (n < kMaxPieces && tail_.size() > skip) pieces[n++] = {tail_.data() + skip, tail_.size() - skip};
+    if (n < kMaxPieces && tail_.size() > skip)
+      pieces[n++] = {tail_.data() + skip, tail_.size() - skip};
 
     std::size_t offered = 0;
     for (std::size_t i = 0; i < n; ++i) offered += pieces[i].iov_len;
@@ -56,7 +58,8 @@ std::size_t WriteQueue::write_some(int socket, ErrorCode& ec) {
     }
     if (written < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) ec = ErrorCode(errno, boost::system::system_category());
+      if (errno != EAGAIN && errno != EWOULDBLOCK)
+        ec = ErrorCode(errno, boost::system::system_category());
       return total;
     }
     consume(static_cast<std::size_t>(written));

@@ -4,8 +4,8 @@
 //      (whole pieces, maybe shared)    |   (bytes appended since the last chunk)
 //
 // Small replies are appended to one contiguous tail and leave with one write per batch; a large
-// shared reply (a pinned cache entry, a fetched value with many waiters) is queued by reference. The
-// common case is a tail alone. `offset_` is how much of the first piece was written.
+// shared reply (a pinned cache entry, a fetched value with many waiters) is queued by reference.
+// The common case is a tail alone. `offset_` is how much of the first piece was written.
 #pragma once
 
 #include <sys/uio.h>

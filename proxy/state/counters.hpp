@@ -28,10 +28,10 @@ class Counter {
 /// Latencies in fixed buckets; upper bounds in nanoseconds, the last bucket is everything above.
 struct LatencyHistogram {
   static constexpr std::array<Nanos, 15> kBounds = {
-      50 * kMicrosecond,  100 * kMicrosecond, 250 * kMicrosecond, 500 * kMicrosecond,
-      1 * kMillisecond,   2500 * kMicrosecond, 5 * kMillisecond,  10 * kMillisecond,
-      25 * kMillisecond,  50 * kMillisecond,  100 * kMillisecond, 250 * kMillisecond,
-      500 * kMillisecond, 1 * kSecond,        5 * kSecond};
+      50 * kMicrosecond,  100 * kMicrosecond,  250 * kMicrosecond, 500 * kMicrosecond,
+      1 * kMillisecond,   2500 * kMicrosecond, 5 * kMillisecond,   10 * kMillisecond,
+      25 * kMillisecond,  50 * kMillisecond,   100 * kMillisecond, 250 * kMillisecond,
+      500 * kMillisecond, 1 * kSecond,         5 * kSecond};
   std::array<Counter, kBounds.size() + 1> buckets;
   Counter sum_nanos;
 
@@ -46,21 +46,38 @@ struct LatencyHistogram {
 
 enum class MissReason : std::uint8_t { kAbsent, kExpired, kLease, kGeneration, kCount };
 enum class BypassReason : std::uint8_t {
-  kDisabled,     // cache.enabled: false
-  kNoLink,       // no live fill link
-  kRule,         // cache.rules said no
-  kCommand,      // grammar not understood, or the server's veto
-  kIdentity,     // the client is another ACL user than the fill link's
-  kProgramOrder, // an unanswered write of the same client (COHERENCE I10)
-  kPinned,       // MULTI, WATCH, subscribed ... (I15)
-  kTooLarge,     // known to exceed cache.max_entry_bytes
-  kMultiKey,     // a multi-key read that did not hit whole (I12)
+  kDisabled,      // cache.enabled: false
+  kNoLink,        // no live fill link
+  kRule,          // cache.rules said no
+  kCommand,       // grammar not understood, or the server's veto
+  kIdentity,      // the client is another ACL user than the fill link's
+  kProgramOrder,  // an unanswered write of the same client (COHERENCE I10)
+  kPinned,        // MULTI, WATCH, subscribed ... (I15)
+  kTooLarge,      // known to exceed cache.max_entry_bytes
+  kMultiKey,      // a multi-key read that did not hit whole (I12)
   kCount
 };
 enum class DisconnectReason : std::uint8_t {
-  kClient, kQuit, kProtocolError, kCrossProtocol, kOutputLimit, kOutputStalled, kUpstreamLost, kDrain, kKilled, kError, kCount
+  kClient,
+  kQuit,
+  kProtocolError,
+  kCrossProtocol,
+  kOutputLimit,
+  kOutputStalled,
+  kUpstreamLost,
+  kDrain,
+  kKilled,
+  kError,
+  kCount
 };
-enum class UpstreamError : std::uint8_t { kConnect, kTimeout, kClosed, kProtocol, kHandshake, kCount };
+enum class UpstreamError : std::uint8_t {
+  kConnect,
+  kTimeout,
+  kClosed,
+  kProtocol,
+  kHandshake,
+  kCount
+};
 
 template <class E>
 using PerReason = std::array<Counter, static_cast<std::size_t>(E::kCount)>;
@@ -69,7 +86,7 @@ struct Counters {
   // clients
   Counter clients_connected;  // gauge
   Counter clients_accepted;
-  Counter clients_rejected;   // listen.max_clients
+  Counter clients_rejected;  // listen.max_clients
   PerReason<DisconnectReason> client_disconnects;
   Counter client_bytes_in;
   Counter client_bytes_out;
@@ -81,7 +98,7 @@ struct Counters {
   Counter requests_l1;
   Counter requests_upstream;
   Counter requests_local;
-  Counter requests_failed;     // answered by an error of Pillion's own
+  Counter requests_failed;  // answered by an error of Pillion's own
   LatencyHistogram latency_l1;
   LatencyHistogram latency_upstream;
 
@@ -89,9 +106,9 @@ struct Counters {
   Counter cache_hits;
   PerReason<MissReason> cache_misses;
   PerReason<BypassReason> cache_bypasses;
-  Counter coalesced;           // reads that joined a flight of another
+  Counter coalesced;  // reads that joined a flight of another
   Counter fills_stored;
-  Counter fills_discarded;     // poisoned, dirty, TTL too short, too large, error
+  Counter fills_discarded;        // poisoned, dirty, TTL too short, too large, error
   Counter invalidations_foreign;  // keys named by pushes
   Counter invalidations_own;      // keys erased by writes through this Pillion
   Counter flushes_null_push;
@@ -102,8 +119,8 @@ struct Counters {
   Counter probes;
 
   // upstream
-  Counter upstream_connections;            // gauge, multiplexed and dedicated, established
-  Counter upstream_dedicated;              // gauge
+  Counter upstream_connections;  // gauge, multiplexed and dedicated, established
+  Counter upstream_dedicated;    // gauge
   Counter upstream_reconnects;
   PerReason<UpstreamError> upstream_errors;
   Counter upstream_bytes_in;

@@ -14,18 +14,18 @@ namespace pillion::state {
 struct CacheStats {
   bool enabled = false;
   std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;           // keys, arguments, replies and overhead
+  std::uint64_t bytes = 0;  // keys, arguments, replies and overhead
   std::uint64_t max_bytes = 0;
-  std::uint64_t evictions = 0;       // pushed out by the byte budget
-  std::uint64_t expirations = 0;     // found past their deadline
-  std::uint64_t flights = 0;         // fetches under way
+  std::uint64_t evictions = 0;    // pushed out by the byte budget
+  std::uint64_t expirations = 0;  // found past their deadline
+  std::uint64_t flights = 0;      // fetches under way
 };
 
 struct LinkStats {
   std::uint32_t worker = 0;
-  std::string state;               // "down" "handshake" "live" "suspect" "refused"
-  std::string reason;              // why it is not live
-  double lease_age_seconds = 0;    // now - synced_at; 0 when not live
+  std::string state;             // "down" "handshake" "live" "suspect" "refused"
+  std::string reason;            // why it is not live
+  double lease_age_seconds = 0;  // now - synced_at; 0 when not live
   std::uint64_t generation = 0;
 };
 

@@ -12,19 +12,29 @@ namespace pillion::state {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, Invariant>, 18> kNames = {{
-    {"I3-generation", Invariant::kI3Generation}, {"I3-null-push", Invariant::kI3NullPush},
-    {"I4-lease", Invariant::kI4Lease},           {"I4-send-time", Invariant::kI4SendTime},
-    {"I6-one-version", Invariant::kI6OneVersion}, {"I7-deadline", Invariant::kI7Deadline},
-    {"I8-own-write", Invariant::kI8OwnWrite},    {"I8-fence", Invariant::kI8Fence},
-    {"I8-flush", Invariant::kI8Flush},           {"I9-poison", Invariant::kI9Poison},
-    {"I10-read-order", Invariant::kI10ReadOrder}, {"I10-write-order", Invariant::kI10WriteOrder},
-    {"I12-multi-key", Invariant::kI12MultiKey},  {"I13-no-errors", Invariant::kI13NoErrors},
-    {"I14-database", Invariant::kI14Database},   {"I14-identity", Invariant::kI14Identity},
-    {"I15-pinned", Invariant::kI15Pinned},       {"INV1-late-reply", Invariant::kInv1LateReply},
+    {"I3-generation", Invariant::kI3Generation},
+    {"I3-null-push", Invariant::kI3NullPush},
+    {"I4-lease", Invariant::kI4Lease},
+    {"I4-send-time", Invariant::kI4SendTime},
+    {"I6-one-version", Invariant::kI6OneVersion},
+    {"I7-deadline", Invariant::kI7Deadline},
+    {"I8-own-write", Invariant::kI8OwnWrite},
+    {"I8-fence", Invariant::kI8Fence},
+    {"I8-flush", Invariant::kI8Flush},
+    {"I9-poison", Invariant::kI9Poison},
+    {"I10-read-order", Invariant::kI10ReadOrder},
+    {"I10-write-order", Invariant::kI10WriteOrder},
+    {"I12-multi-key", Invariant::kI12MultiKey},
+    {"I13-no-errors", Invariant::kI13NoErrors},
+    {"I14-database", Invariant::kI14Database},
+    {"I14-identity", Invariant::kI14Identity},
+    {"I15-pinned", Invariant::kI15Pinned},
+    {"INV1-late-reply", Invariant::kInv1LateReply},
 }};
 
 Invariant broken_by_environment() {
-  const char* const text = std::getenv("PILLION_BREAK");  // NOLINT(concurrency-mt-unsafe): read once
+  const char* const text =
+      std::getenv("PILLION_BREAK");  // NOLINT(concurrency-mt-unsafe): read once
   if (text == nullptr || *text == '\0') return Invariant::kNone;
   for (const auto& [name, invariant] : kNames) {
     if (name == text) return invariant;

@@ -9,7 +9,7 @@ namespace pillion::state {
 
 /// A resolved place to connect to. `unix_path` is set for a UNIX socket, otherwise `addresses`.
 struct Endpoint {
-  std::string name;                    // as configured: "host:port" or the path; for messages and labels
+  std::string name;  // as configured: "host:port" or the path; for messages and labels
   std::string unix_path;
   std::vector<std::string> addresses;  // numeric, in the resolver's order
   std::uint16_t port = 0;
@@ -17,11 +17,12 @@ struct Endpoint {
 
 struct TopologySnapshot {
   Endpoint primary;
-  std::string resolve_error;   // why `primary.addresses` is empty
-  bool up = false;             // the last health probe was answered
-  std::string error;           // why not
-  bool auth_required = false;  // the configured credentials (or none) are refused: NOAUTH / WRONGPASS
-  std::string role;            // "master", "slave", "" unknown
+  std::string resolve_error;  // why `primary.addresses` is empty
+  bool up = false;            // the last health probe was answered
+  std::string error;          // why not
+  bool auth_required =
+      false;         // the configured credentials (or none) are refused: NOAUTH / WRONGPASS
+  std::string role;  // "master", "slave", "" unknown
   std::string redis_version;   // "7.0.15", "" unknown
   std::string mode;            // "standalone", "cluster", "sentinel"
   double latency_seconds = 0;  // of the last health probe

@@ -25,19 +25,19 @@ struct FetchKey {
   std::uint32_t offset = 0;  // of the key's bytes within Fetch::request
   std::uint32_t length = 0;
   cache::NameHash name = 0;
-  std::uint64_t variant = 0;          // of the entry this key's answer is stored under
-  std::uint32_t arguments_offset = 0; // of that entry's argument bytes within Fetch::request
+  std::uint64_t variant = 0;           // of the entry this key's answer is stored under
+  std::uint32_t arguments_offset = 0;  // of that entry's argument bytes within Fetch::request
   std::uint32_t arguments_length = 0;
   AgeLimits ages;
-  std::uint64_t erase_count = 0;      // multi-key: Cache::erase_count(name) when it was sent
+  std::uint64_t erase_count = 0;  // multi-key: Cache::erase_count(name) when it was sent
 };
 
 /// What is sent on a fill link: the command, then one PTTL per key.
 struct Fetch {
-  std::string request;     // canonical bytes of the command
+  std::string request;  // canonical bytes of the command
   std::uint32_t database = 0;
   std::uint16_t command = 0;  // of the entries stored
-  bool multi = false;      // an MGET whose members are stored one by one; no flight
+  bool multi = false;         // an MGET whose members are stored one by one; no flight
   cache::FlightId flight = 0;
   cache::Waiter waiter{};  // multi: who asked
   std::vector<FetchKey> keys;

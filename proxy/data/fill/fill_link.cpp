@@ -30,7 +30,9 @@ FillLink::FillLink(boost::asio::io_context& io, net::TurnEnd& turn_end, const To
       socket_(io),
       buffer_(kBuffer) {}
 
-void FillLink::start(state::Nanos now) { perform(fsm_->start(now)); }
+void FillLink::start(state::Nanos now) {
+  perform(fsm_->start(now));
+}
 
 void FillLink::close() {
   closed_ = true;
@@ -45,9 +47,14 @@ void FillLink::on_tick(state::Nanos now) {
 
 void FillLink::perform(FillLinkFsm::Action action) {
   switch (action) {
-    case FillLinkFsm::Action::kNone: return;
-    case FillLinkFsm::Action::kConnect: connect(); return;
-    case FillLinkFsm::Action::kWrite: want_flush(); return;
+    case FillLinkFsm::Action::kNone:
+      return;
+    case FillLinkFsm::Action::kConnect:
+      connect();
+      return;
+    case FillLinkFsm::Action::kWrite:
+      want_flush();
+      return;
     case FillLinkFsm::Action::kClose: {
       ++life_;
       waiting_writable_ = false;
@@ -60,7 +67,8 @@ void FillLink::perform(FillLinkFsm::Action action) {
 
 void FillLink::connect() {
   const auto snapshot = topology_.load();
-  auto addresses = std::make_shared<std::vector<net::SocketEndpoint>>(net::socket_endpoints(snapshot->primary));
+  auto addresses =
+      std::make_shared<std::vector<net::SocketEndpoint>>(net::socket_endpoints(snapshot->primary));
   if (addresses->empty()) {
     fail(snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
     return;
@@ -69,7 +77,8 @@ void FillLink::connect() {
   try_next_address(std::move(addresses), 0);
 }
 
-void FillLink::try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses, std::size_t index) {
+void FillLink::try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses,
+                                std::size_t index) {
   net::ErrorCode ec;
   socket_.close(ec);
   const net::SocketEndpoint endpoint = (*addresses)[index];
@@ -78,32 +87,34 @@ void FillLink::try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>
     fail(ec.message());
     return;
   }
-  socket_.async_connect(endpoint, [self = shared_from_this(), life = life_, addresses = std::move(addresses),
-                                   index](const net::ErrorCode& result) mutable {
-    if (life != self->life_ || self->fsm_->status() != FillLinkFsm::Status::kConnecting) return;
-    if (result) {
-      if (index + 1 < addresses->size()) {
-        self->try_next_address(std::move(addresses), index + 1);
-      } else {
-        self->fail(result.message());
-      }
-      return;
-    }
-    net::ErrorCode ignored;
-    self->socket_.non_blocking(true, ignored);
-    net::tune(self->socket_);
-    self->perform(self->fsm_->on_connected(state::now()));
-    self->read();
-  });
+  socket_.async_connect(
+      endpoint, [self = shared_from_this(), life = life_, addresses = std::move(addresses),
+                 index](const net::ErrorCode& result) mutable {
+        if (life != self->life_ || self->fsm_->status() != FillLinkFsm::Status::kConnecting) return;
+        if (result) {
+          if (index + 1 < addresses->size()) {
+            self->try_next_address(std::move(addresses), index + 1);
+          } else {
+            self->fail(result.message());
+          }
+          return;
+        }
+        net::ErrorCode ignored;
+        self->socket_.non_blocking(true, ignored);
+        net::tune(self->socket_);
+        self->perform(self->fsm_->on_connected(state::now()));
+        self->read();
+      });
 }
 
 void FillLink::read() {
-  socket_.async_wait(net::Socket::wait_read, [self = shared_from_this(), life = life_](const net::ErrorCode& ec) {
-    if (life != self->life_ || ec) return;
-    self->drain();
-    self->fsm_->end_batch();
-    if (life == self->life_) self->read();
-  });
+  socket_.async_wait(net::Socket::wait_read,
+                     [self = shared_from_this(), life = life_](const net::ErrorCode& ec) {
+                       if (life != self->life_ || ec) return;
+                       self->drain();
+                       self->fsm_->end_batch();
+                       if (life == self->life_) self->read();
+                     });
 }
 
 void FillLink::drain() {
@@ -113,12 +124,14 @@ void FillLink::drain() {
   for (int turn = 0; turn < kReadsPerTurn && life == life_; ++turn) {
     const ssize_t n = ::recv(socket_.native_handle(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (n > 0) {
-      perform(fsm_->on_bytes({buffer_.data(), static_cast<std::size_t>(n)}, state::now(), random_bits()));
+      perform(fsm_->on_bytes({buffer_.data(), static_cast<std::size_t>(n)}, state::now(),
+                             random_bits()));
       if (static_cast<std::size_t>(n) < buffer_.size()) return;
     } else if (n == 0) {
       fail("connection closed by the upstream");
     } else if (errno != EINTR) {
-      if (errno != EAGAIN && errno != EWOULDBLOCK) fail(net::ErrorCode(errno, boost::system::system_category()).message());
+      if (errno != EAGAIN && errno != EWOULDBLOCK)
+        fail(net::ErrorCode(errno, boost::system::system_category()).message());
       return;
     }
   }

@@ -40,8 +40,8 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
     want_flush();
   }
 
-  /// I5: applies everything that can be read without waiting. For a worker that was away for a while
-  /// and is about to serve hits.
+  /// I5: applies everything that can be read without waiting. For a worker that was away for a
+  /// while and is about to serve hits.
   void drain();
 
   const FillLinkFsm& fsm() const { return *fsm_; }
@@ -50,7 +50,8 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
  private:
   void perform(FillLinkFsm::Action action);
   void connect();
-  void try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses, std::size_t index);
+  void try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses,
+                        std::size_t index);
   void read();
   void fail(const std::string& reason);
   void want_flush() {

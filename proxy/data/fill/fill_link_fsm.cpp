@@ -19,7 +19,9 @@ constexpr std::uint32_t kProbesPerLease = 4;
 
 using state::Invariant;
 
-std::string_view error_text(std::string_view frame) { return frame.substr(1, frame.size() - 3); }
+std::string_view error_text(std::string_view frame) {
+  return frame.substr(1, frame.size() - 3);
+}
 
 }  // namespace
 
@@ -104,18 +106,21 @@ void FillLinkFsm::send_fence(FenceId fence, state::Nanos now) {
   resp::append_request(out_, {"PING"});
 }
 
-FillLinkFsm::Action FillLinkFsm::on_bytes(std::string_view bytes, state::Nanos now, std::uint64_t random) {
+FillLinkFsm::Action FillLinkFsm::on_bytes(std::string_view bytes, state::Nanos now,
+                                          std::uint64_t random) {
   last_bytes_at_ = now;
   while (!bytes.empty()) {
     std::size_t used = 0;
     const auto scanned = scanner_.feed(bytes, used);
     const std::string_view piece = bytes.substr(0, used);
     bytes.remove_prefix(used);
-    if (scanned == resp::FrameScanner::Status::kError) return on_failed("malformed reply", now, random);
+    if (scanned == resp::FrameScanner::Status::kError)
+      return on_failed("malformed reply", now, random);
 
     if (scanned == resp::FrameScanner::Status::kMore) {
       if (dropping_) break;
-      const bool control = scanner_.type() == '>' || operations_.empty() || operations_.front().kind != Kind::kFetch;
+      const bool control =
+          scanner_.type() == '>' || operations_.empty() || operations_.front().kind != Kind::kFetch;
       const std::size_t limit = control ? kMaxControlFrame : options_.max_entry_bytes;
       if (scanner_.announced_bytes() <= limit) {
         partial_.append(piece);
@@ -171,7 +176,8 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
       }
       break;
     case Kind::kSelect:
-      if (frame.front() == '-') return distrust("SELECT refused: " + std::string(error_text(frame)));
+      if (frame.front() == '-')
+        return distrust("SELECT refused: " + std::string(error_text(frame)));
       break;
     case Kind::kFence: {
       // The sink may send at once: the operation leaves the queue first.
@@ -233,9 +239,12 @@ bool FillLinkFsm::on_push(std::string_view frame) {
       }
       return true;
     }
-    case resp::Push::Kind::kOther: return true;
-    case resp::Push::Kind::kRedirBroken: return distrust("tracking-redir-broken");
-    case resp::Push::Kind::kMalformed: break;
+    case resp::Push::Kind::kOther:
+      return true;
+    case resp::Push::Kind::kRedirBroken:
+      return distrust("tracking-redir-broken");
+    case resp::Push::Kind::kMalformed:
+      break;
   }
   return distrust("malformed push");
 }
@@ -283,8 +292,8 @@ void FillLinkFsm::finish_single(Operation& operation, state::Nanos now) {
   const bool plain = resp::same_in_resp2(frame, resp::Shape::kAsIs);
   cache::Fill fill;
   if (!error && !operation.dirty && operation.generation == links_.generation(options_.link)) {
-    const auto deadline = fill_deadline(operation.pttls[0], resp::is_missing_reply(frame), operation.sent_at, now,
-                                        fetch.keys[0].ages);
+    const auto deadline = fill_deadline(operation.pttls[0], resp::is_missing_reply(frame),
+                                        operation.sent_at, now, fetch.keys[0].ages);
     if (deadline && *deadline > now) {
       fill.store = true;
       fill.kind = plain ? cache::EntryKind::kPlain : cache::EntryKind::kReply;
@@ -298,10 +307,10 @@ void FillLinkFsm::finish_single(Operation& operation, state::Nanos now) {
   const bool stored =
       cache_.complete(fetch.keys[0].name, fetch.flight, fetch.cache_key(0), fill, waiters_);
   (stored ? counters_.fills_stored : counters_.fills_discarded).add();
-  // The key expired while its value was under way. Who asked first may have it; who joined may have asked
-  // after its end, and asks again.
-  if (operation.pttls[0] >= 0 && operation.sent_at + operation.pttls[0] * state::kMillisecond <= now &&
-      waiters_.size() > 1) {
+  // The key expired while its value was under way. Who asked first may have it; who joined may have
+  // asked after its end, and asks again.
+  if (operation.pttls[0] >= 0 &&
+      operation.sent_at + operation.pttls[0] * state::kMillisecond <= now && waiters_.size() > 1) {
     FetchResult again;
     again.request = std::make_shared<const std::string>(fetch.request);
     const std::vector<cache::Waiter> joined(waiters_.begin() + 1, waiters_.end());
@@ -321,12 +330,14 @@ void FillLinkFsm::finish_multi(Operation& operation, state::Nanos now) {
   const std::string& frame = *operation.value;
   resp::ReplyCursor cursor(frame);
   resp::Node node{};
-  const bool storable = !operation.dirty && operation.generation == links_.generation(options_.link) &&
+  const bool storable = !operation.dirty &&
+                        operation.generation == links_.generation(options_.link) &&
                         cursor.next(node) && node.type == '*' &&
                         node.integer == static_cast<std::int64_t>(fetch.keys.size());
   std::string member;
   for (std::size_t i = 0; storable && i < fetch.keys.size() && cursor.next(node); ++i) {
-    // MGET says nil for a key of another type, where GET says WRONGTYPE: only a missing key's nil is GET's.
+    // MGET says nil for a key of another type, where GET says WRONGTYPE: only a missing key's nil
+    // is GET's.
     if (node.null && operation.pttls[i] != kMissing) continue;
     if (!node.null && node.type != '$') break;
     const auto deadline =
@@ -367,7 +378,8 @@ void FillLinkFsm::give_up_too_large(Operation& operation, state::Nanos now) {
     sink_.on_fetched({&fetch.waiter, 1}, result);
     return;
   }
-  // The marker answers nobody; it only says where to ask. Being wrong about it costs nothing but time.
+  // The marker answers nobody; it only says where to ask. Being wrong about it costs nothing but
+  // time.
   cache::Fill marker;
   marker.store = operation.generation == links_.generation(options_.link);
   marker.kind = cache::EntryKind::kTooLarge;
@@ -417,7 +429,8 @@ void FillLinkFsm::lose(state::Nanos) {
   }
 }
 
-FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos now, std::uint64_t random) {
+FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos now,
+                                           std::uint64_t random) {
   if (status_ == Status::kBackoff || status_ == Status::kRefused) return Action::kNone;
   const bool worked = status_ == Status::kLive && now - live_since_ >= options_.proven_after;
   if (worked) attempt_ = 0;
@@ -435,19 +448,23 @@ FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos
 
 FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random) {
   switch (status_) {
-    case Status::kDown: return Action::kNone;
+    case Status::kDown:
+      return Action::kNone;
     case Status::kConnecting:
     case Status::kHandshake:
       return now < deadline_ ? Action::kNone : on_failed("connect timed out", now, random);
     case Status::kBackoff:
-    case Status::kRefused: return now < deadline_ ? Action::kNone : start(now);
-    case Status::kLive: break;
+    case Status::kRefused:
+      return now < deadline_ ? Action::kNone : start(now);
+    case Status::kLive:
+      break;
   }
   if (!operations_.empty()) {
     const bool arriving = dropping_ || !partial_.empty();
     const state::Nanos sent_at = operations_.front().sent_at;
     const state::Nanos since = arriving ? std::max(sent_at, last_bytes_at_) : sent_at;
-    if (now - since > options_.reply_timeout) return on_failed("no reply to a probe or a fetch", now, random);
+    if (now - since > options_.reply_timeout)
+      return on_failed("no reply to a probe or a fetch", now, random);
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       Operation& operation = operations_[i];
       if (operation.kind != Kind::kFence || operation.overdue) continue;
@@ -459,7 +476,8 @@ FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random)
       sink_.on_fence(operation.fence);
     }
   }
-  if (!probing_ && now - probed_at_ >= options_.max_staleness / kProbesPerLease && links_.take_used(options_.link)) {
+  if (!probing_ && now - probed_at_ >= options_.max_staleness / kProbesPerLease &&
+      links_.take_used(options_.link)) {
     probing_ = true;
     probed_at_ = now;
     counters_.probes.add();

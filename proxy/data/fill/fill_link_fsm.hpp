@@ -5,16 +5,17 @@
 //     |                   +----------- failed -------+------ lost, distrust ---+
 //     +--deadline-- kBackoff (or kRefused: the upstream will not do tracking; asked again rarely)
 //
-// On the wire in kHandshake: HELLO 3 [AUTH], COMMAND INFO of the allow-list, CLIENT TRACKING ON, ROLE;
-// in kLive: fetches (command + PTTL back to back), SELECT where the database changes, ROLE probes,
-// PING fences. Replies are matched to operations_ in order. Pushes are applied where they stand in the
-// stream, between replies; a waiter is resumed only after its answer was stored or discarded (I2).
+// On the wire in kHandshake: HELLO 3 [AUTH], COMMAND INFO of the allow-list, CLIENT TRACKING ON,
+// ROLE; in kLive: fetches (command + PTTL back to back), SELECT where the database changes, ROLE
+// probes, PING fences. Replies are matched to operations_ in order. Pushes are applied where they
+// stand in the stream, between replies; a waiter is resumed only after its answer was stored or
+// discarded (I2).
 //
-// Trust: becoming live opens a generation in the LinkTable; everything that ends kLive closes it first
-// (I3). synced_at moves to the send time of each command whose reply was applied (I4).
+// Trust: becoming live opens a generation in the LinkTable; everything that ends kLive closes it
+// first (I3). synced_at moves to the send time of each command whose reply was applied (I4).
 //
-// A reply larger than max_entry_bytes is not gathered: its flight is resolved as kTooLarge at once and
-// the rest of it is read and dropped; while that lasts the link takes no fetches.
+// A reply larger than max_entry_bytes is not gathered: its flight is resolved as kTooLarge at once
+// and the rest of it is read and dropped; while that lasts the link takes no fetches.
 #pragma once
 
 #include <cstdint>
@@ -54,12 +55,13 @@ struct FillLinkOptions {
   cache::LinkId link = 0;
   upstream::Identity identity;
   std::size_t max_entry_bytes = 1UL << 20;
-  state::Nanos max_staleness = state::kSecond;      // a quarter of it is the probe period
+  state::Nanos max_staleness = state::kSecond;  // a quarter of it is the probe period
   state::Nanos connect_timeout = state::kSecond;
   state::Nanos reply_timeout = 5 * state::kSecond;  // no answer for so long: the link is lost
   std::span<const std::string_view> commands;       // the allow-list, vetoed by the server
   net::BackoffPolicy backoff;
-  state::Nanos proven_after = 500 * state::kMillisecond;  // a link that lasted so long had worked: back at once
+  state::Nanos proven_after =
+      500 * state::kMillisecond;  // a link that lasted so long had worked: back at once
   state::Nanos refused_retry = 5 * state::kSecond;
 };
 
@@ -68,8 +70,8 @@ class FillLinkFsm {
   enum class Status : std::uint8_t { kDown, kConnecting, kHandshake, kLive, kBackoff, kRefused };
   enum class Action : std::uint8_t { kNone, kConnect, kWrite, kClose };
 
-  FillLinkFsm(FillLinkOptions options, cache::Cache& cache, cache::LinkTable& links, Invalidator& invalidator,
-              FillSink& sink, state::Counters& counters);
+  FillLinkFsm(FillLinkOptions options, cache::Cache& cache, cache::LinkTable& links,
+              Invalidator& invalidator, FillSink& sink, state::Counters& counters);
 
   Action start(state::Nanos now);
   Action on_connected(state::Nanos now);
@@ -96,7 +98,15 @@ class FillLinkFsm {
   void written(std::size_t n);
 
  private:
-  enum class Kind : std::uint8_t { kHello, kCommandInfo, kTracking, kRole, kSelect, kFetch, kFence };
+  enum class Kind : std::uint8_t {
+    kHello,
+    kCommandInfo,
+    kTracking,
+    kRole,
+    kSelect,
+    kFetch,
+    kFence
+  };
 
   struct Operation {
     Kind kind = Kind::kRole;
@@ -106,9 +116,9 @@ class FillLinkFsm {
     // kFetch:
     std::unique_ptr<Fetch> fetch;
     cache::Generation generation = 0;
-    std::uint32_t parts_read = 0;   // 0: nothing, 1: the value, 1 + n: n of the PTTLs
-    bool dirty = false;             // I6: invalidated while half read
-    bool resolved = false;          // its waiters have been told already
+    std::uint32_t parts_read = 0;  // 0: nothing, 1: the value, 1 + n: n of the PTTLs
+    bool dirty = false;            // I6: invalidated while half read
+    bool resolved = false;         // its waiters have been told already
     std::shared_ptr<std::string> value;
     std::vector<std::int64_t> pttls;
   };

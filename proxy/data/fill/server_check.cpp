@@ -10,14 +10,18 @@ namespace {
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+           return std::tolower(static_cast<unsigned char>(x)) ==
+                  std::tolower(static_cast<unsigned char>(y));
          });
 }
 
-bool is_list(const resp::Node& node) { return (node.type == '*' || node.type == '~') && !node.null; }
+bool is_list(const resp::Node& node) {
+  return (node.type == '*' || node.type == '~') && !node.null;
+}
 
 /// Reads one command's entry behind its header; false when the bytes are not such an entry.
-bool read_command(resp::ReplyCursor& cursor, const resp::Node& entry, std::string_view name, bool& allowed) {
+bool read_command(resp::ReplyCursor& cursor, const resp::Node& entry, std::string_view name,
+                  bool& allowed) {
   allowed = false;
   resp::Node node{};
   if (entry.integer < 3 || !cursor.next(node) || !same_name(node.text, name)) return false;
@@ -58,7 +62,9 @@ std::string_view role_of(std::string_view frame) {
 std::uint64_t allowed_commands(std::string_view frame, std::span<const std::string_view> names) {
   resp::ReplyCursor cursor(frame);
   resp::Node node{};
-  if (!cursor.next(node) || !is_list(node) || node.integer != static_cast<std::int64_t>(names.size())) return 0;
+  if (!cursor.next(node) || !is_list(node) ||
+      node.integer != static_cast<std::int64_t>(names.size()))
+    return 0;
   std::uint64_t mask = 0;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!cursor.next(node)) return 0;

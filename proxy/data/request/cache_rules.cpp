@@ -85,7 +85,8 @@ bool glob_match(std::string_view pattern, std::string_view text) {
 
 CacheRules::CacheRules(const config::Cache& cache)
     : value_{nanos(cache.max_age), nanos(cache.negative_max_age)},
-      hash_{std::min(nanos(cache.max_age), nanos(cache.hash_max_age)), nanos(cache.negative_max_age)} {
+      hash_{std::min(nanos(cache.max_age), nanos(cache.hash_max_age)),
+            nanos(cache.negative_max_age)} {
   for (const config::CacheRule& rule : cache.rules) {
     Rule compiled{rule.match, rule.cache, value_, hash_};
     if (rule.max_age) {

@@ -22,8 +22,8 @@ struct Effect {
 };
 
 /// Effect of one command; hashes of its keys go to `names`. `keys` is scratch.
-Effect effect_of(const command::Spec& spec, const resp::Command& command, std::vector<std::string_view>& keys,
-                 std::vector<cache::NameHash>& names);
+Effect effect_of(const command::Spec& spec, const resp::Command& command,
+                 std::vector<std::string_view>& keys, std::vector<cache::NameHash>& names);
 
 /// A small set of names that never says no wrongly: which keys have unanswered commands of one
 /// session. Cleared when nothing is outstanding (I10).

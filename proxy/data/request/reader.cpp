@@ -45,18 +45,22 @@ void deliver(const cache::Entry& entry, int protocol, resp::Shape shape, const H
 
 state::MissReason reason_of(cache::MissCause cause) {
   switch (cause) {
-    case cache::MissCause::kExpired: return state::MissReason::kExpired;
-    case cache::MissCause::kLease: return state::MissReason::kLease;
-    case cache::MissCause::kGeneration: return state::MissReason::kGeneration;
-    case cache::MissCause::kAbsent: break;
+    case cache::MissCause::kExpired:
+      return state::MissReason::kExpired;
+    case cache::MissCause::kLease:
+      return state::MissReason::kLease;
+    case cache::MissCause::kGeneration:
+      return state::MissReason::kGeneration;
+    case cache::MissCause::kAbsent:
+      break;
   }
   return state::MissReason::kAbsent;
 }
 
 }  // namespace
 
-bool Reader::look_ahead(const command::Spec& spec, const resp::Command& command, std::uint32_t database,
-                        cache::NameHash& name) {
+bool Reader::look_ahead(const command::Spec& spec, const resp::Command& command,
+                        std::uint32_t database, cache::NameHash& name) {
   if (spec.cacheable == 0 || command.argc() != 2) return false;
   name = cache::hash_name(command.arg(1));
   cache_.prefetch(name, cache::hash_variant(name, database, spec.id, command.raw_args(), true));
@@ -80,24 +84,30 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   const cache::NameHash name = read.name != nullptr ? *read.name : cache::hash_name(key);
   const std::uint32_t database = state::holds(state::Invariant::kI14Database) ? read.database : 0;
   const cache::CacheKey cache_key{
-      name, cache::hash_variant(name, database, read.spec.id, arguments, command.argc() == 2), database,
-      read.spec.id, arguments};
-  const auto on_hit = [&](const cache::Entry& entry) { deliver(entry, read.protocol, shape, target); };
+      name, cache::hash_variant(name, database, read.spec.id, arguments, command.argc() == 2),
+      database, read.spec.id, arguments};
+  const auto on_hit = [&](const cache::Entry& entry) {
+    deliver(entry, read.protocol, shape, target);
+  };
 
   const bool can_fetch = link_ != nullptr && link_->accepts_fetches();
   if (!can_fetch) {
-    const bool hit = cache_.peek(cache_key, read.now, [&](const cache::Entry& entry, auto, auto) { on_hit(entry); });
+    const bool hit = cache_.peek(cache_key, read.now,
+                                 [&](const cache::Entry& entry, auto, auto) { on_hit(entry); });
     if (!hit) return bypass(state::BypassReason::kNoLink);
     counters_.cache_hits.add();
     return {ReadOutcome::kHit};
   }
-  // Asked before the lookup: whoever starts a flight must be able to fly, others may join it at once.
+  // Asked before the lookup: whoever starts a flight must be able to fly, others may join it at
+  // once.
   if (!link_allows(read.spec)) return bypass(state::BypassReason::kCommand);
   const fill::AgeLimits* const ages = rules_.ages(key, rule.age == command::AgeClass::kHash);
   if (ages == nullptr) return bypass(state::BypassReason::kRule);
   const cache::Lookup found = cache_.lookup(cache_key, read.now, read.waiter, on_hit);
   switch (found.result) {
-    case cache::LookupResult::kHit: counters_.cache_hits.add(); return {ReadOutcome::kHit};
+    case cache::LookupResult::kHit:
+      counters_.cache_hits.add();
+      return {ReadOutcome::kHit};
     case cache::LookupResult::kTooLarge:
       counters_.cache_bypasses[static_cast<std::size_t>(state::BypassReason::kTooLarge)].add();
       return {ReadOutcome::kTooLarge};
@@ -105,7 +115,8 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
       counters_.cache_misses[static_cast<std::size_t>(reason_of(found.cause))].add();
       counters_.coalesced.add();
       return {ReadOutcome::kWaiting, shape};
-    case cache::LookupResult::kFetch: break;
+    case cache::LookupResult::kFetch:
+      break;
   }
   counters_.cache_misses[static_cast<std::size_t>(reason_of(found.cause))].add();
   fill::Fetch fetch;
@@ -137,8 +148,8 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
   fill::Fetch fetch;
   if (can_fill) fetch.keys.reserve(count);
 
-  // I12: a hit is a snapshot only when every part comes from one link and generation, and nothing was
-  // erased anywhere while the parts were read.
+  // I12: a hit is a snapshot only when every part comes from one link and generation, and nothing
+  // was erased anywhere while the parts were read.
   const std::uint64_t sequence = cache_.erase_sequence();
   scratch_.clear();
   resp::append_array_header(scratch_, count);
@@ -150,20 +161,24 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
     const std::string_view key = command.arg(i);
     const std::string_view arguments = encoded_argument(key);
     const cache::NameHash name = cache::hash_name(key);
-    const cache::CacheKey cache_key{name, cache::hash_variant(name, read.database, get.id, arguments, true),
-                                    read.database, get.id, arguments};
+    const cache::CacheKey cache_key{
+        name, cache::hash_variant(name, read.database, get.id, arguments, true), read.database,
+        get.id, arguments};
     if (whole) {
-      whole = cache_.peek(cache_key, read.now, [&](const cache::Entry& entry, cache::LinkId from, cache::Generation of) {
-        if (i == 1) {
-          link = from;
-          generation = of;
-        }
-        if ((from != link || of != generation) && state::holds(state::Invariant::kI12MultiKey)) {
-          generation = 0;
-          return;
-        }
-        deliver(entry, read.protocol, resp::Shape::kAsIs, HitTarget{nullptr, &scratch_});
-      });
+      whole = cache_.peek(
+          cache_key, read.now,
+          [&](const cache::Entry& entry, cache::LinkId from, cache::Generation of) {
+            if (i == 1) {
+              link = from;
+              generation = of;
+            }
+            if ((from != link || of != generation) &&
+                state::holds(state::Invariant::kI12MultiKey)) {
+              generation = 0;
+              return;
+            }
+            deliver(entry, read.protocol, resp::Shape::kAsIs, HitTarget{nullptr, &scratch_});
+          });
       whole = whole && generation != 0;
     }
     if (!cacheable) continue;
@@ -182,7 +197,8 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
     member.ages = *ages;
     fetch.keys.push_back(member);
   }
-  if (whole && (sequence == cache_.erase_sequence() || !state::holds(state::Invariant::kI12MultiKey))) {
+  if (whole &&
+      (sequence == cache_.erase_sequence() || !state::holds(state::Invariant::kI12MultiKey))) {
     counters_.cache_hits.add();
     (target.queue != nullptr ? target.queue->tail() : *target.parked).append(scratch_);
     return {ReadOutcome::kHit};

@@ -1,5 +1,5 @@
-// Reads through the L1: a command of the closed world either hits, waits for a fetch, or goes upstream
-// with a reason (DESIGN section 2, COHERENCE I10-I13). One per worker.
+// Reads through the L1: a command of the closed world either hits, waits for a fetch, or goes
+// upstream with a reason (DESIGN section 2, COHERENCE I10-I13). One per worker.
 #pragma once
 
 #include <cstdint>
@@ -27,23 +27,24 @@ struct Read {
   const command::Spec& spec;
   const resp::Command& command;
   std::uint32_t database;
-  int protocol;             // the client's RESP version
+  int protocol;  // the client's RESP version
   state::Nanos now;
-  cache::Waiter waiter;     // the slot that waits when it is not a hit
+  cache::Waiter waiter;                   // the slot that waits when it is not a hit
   const cache::NameHash* name = nullptr;  // hash_name(key), when look_ahead gave it
 };
 
 enum class ReadOutcome : std::uint8_t {
-  kHit,        // the reply was appended
-  kWaiting,    // the slot will be told through FillSink::on_fetched
-  kUpstream,   // send it upstream on the shared lane
-  kTooLarge,   // send it upstream on a lane of its own
+  kHit,       // the reply was appended
+  kWaiting,   // the slot will be told through FillSink::on_fetched
+  kUpstream,  // send it upstream on the shared lane
+  kTooLarge,  // send it upstream on a lane of its own
 };
 
 struct ReadResult {
   ReadOutcome outcome;
   resp::Shape shape = resp::Shape::kAsIs;  // kWaiting: for the downgrade
-  bool outruns = false;  // kUpstream: the L1 may hold older answers of these keys than the one to come
+  bool outruns =
+      false;  // kUpstream: the L1 may hold older answers of these keys than the one to come
 };
 
 class Reader {
@@ -54,21 +55,23 @@ class Reader {
 
   void use_link(fill::FillLink* link) { link_ = link; }
 
-  /// A read of one key and nothing else will follow: hashes its key and asks for its entry's memory.
-  /// False: nothing was done.
+  /// A read of one key and nothing else will follow: hashes its key and asks for its entry's
+  /// memory. False: nothing was done.
   bool look_ahead(const command::Spec& spec, const resp::Command& command, std::uint32_t database,
                   cache::NameHash& name);
 
-  /// Precondition: spec.cacheable != 0, the session may use the L1 and has no unanswered write of the
-  /// command's keys.
+  /// Precondition: spec.cacheable != 0, the session may use the L1 and has no unanswered write of
+  /// the command's keys.
   ReadResult read(const Read& read, const HitTarget& target);
 
  private:
-  ReadResult read_one(const Read& read, const command::CacheRule& rule, resp::Shape shape, const HitTarget& target);
+  ReadResult read_one(const Read& read, const command::CacheRule& rule, resp::Shape shape,
+                      const HitTarget& target);
   ReadResult read_many(const Read& read, const HitTarget& target);
   ReadResult bypass(state::BypassReason reason) {
     counters_.cache_bypasses[static_cast<std::size_t>(reason)].add();
-    const bool outruns = reason == state::BypassReason::kNoLink || reason == state::BypassReason::kMultiKey;
+    const bool outruns =
+        reason == state::BypassReason::kNoLink || reason == state::BypassReason::kMultiKey;
     return {ReadOutcome::kUpstream, resp::Shape::kAsIs, outruns};
   }
   bool link_allows(const command::Spec& spec) const {

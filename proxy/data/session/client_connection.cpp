@@ -17,9 +17,11 @@ constexpr std::size_t kKeptUnhandled = 16 * 1024;
 
 }  // namespace
 
-ClientConnection::ClientConnection(ClientContext& context, net::Descriptor socket, const Requester& name,
-                                   ClientState state)
-    : context_(context), socket_(std::move(socket)), session_(context.session, name, std::move(state)) {}
+ClientConnection::ClientConnection(ClientContext& context, net::Descriptor socket,
+                                   const Requester& name, ClientState state)
+    : context_(context),
+      socket_(std::move(socket)),
+      session_(context.session, name, std::move(state)) {}
 
 void ClientConnection::start() {
   if (!context_.readiness.add(socket_.get(), token_of(session_.name()), true)) {
@@ -43,7 +45,8 @@ void ClientConnection::read(state::Nanos now) {
   std::vector<char>& buffer = context_.buffer;
   const ssize_t n = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n < 0) {
-    if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) close(state::DisconnectReason::kClient);
+    if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+      close(state::DisconnectReason::kClient);
     return;
   }
   if (n == 0) {

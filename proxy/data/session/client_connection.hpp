@@ -1,11 +1,12 @@
 // The shell of a session: reads, writes, ends. On its worker's thread only.
 //
-// Bytes are read into a buffer of the worker and handled there; only what cannot be handled yet (half a
-// command, commands behind a barrier) is kept by the client, in `unhandled_`. So an idle client holds no
-// buffer at all, and a busy one works in memory that stays in the CPU's cache.
+// Bytes are read into a buffer of the worker and handled there; only what cannot be handled yet
+// (half a command, commands behind a barrier) is kept by the client, in `unhandled_`. So an idle
+// client holds no buffer at all, and a busy one works in memory that stays in the CPU's cache.
 //
-// Ownership: the registry holds the object while it is connected. It is registered with the worker's
-// Readiness under its name's token, so an event for a client that has just left finds nobody.
+// Ownership: the registry holds the object while it is connected. It is registered with the
+// worker's Readiness under its name's token, so an event for a client that has just left finds
+// nobody.
 #pragma once
 
 #include <cstddef>
@@ -26,13 +27,14 @@ struct ClientContext {
   SessionContext& session;
   Registry& registry;
   net::Readiness& readiness;
-  std::vector<char> buffer;          // what one read takes
+  std::vector<char> buffer;  // what one read takes
   std::function<void()> on_close;
 };
 
 class ClientConnection : public Client, public std::enable_shared_from_this<ClientConnection> {
  public:
-  ClientConnection(ClientContext& context, net::Descriptor socket, const Requester& name, ClientState state);
+  ClientConnection(ClientContext& context, net::Descriptor socket, const Requester& name,
+                   ClientState state);
 
   /// Begins to listen to the client.
   void start();
@@ -49,8 +51,8 @@ class ClientConnection : public Client, public std::enable_shared_from_this<Clie
   std::size_t handle(std::string_view bytes, state::Nanos now);
   void handle_unhandled(state::Nanos now);
   void flush(state::Nanos now);
-  /// Tells the readiness set what is waited for, when that changed. Called behind a flush: replies that
-  /// fit the socket at once never need watching.
+  /// Tells the readiness set what is waited for, when that changed. Called behind a flush: replies
+  /// that fit the socket at once never need watching.
   void update_interest();
 
   ClientContext& context_;

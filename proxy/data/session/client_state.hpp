@@ -15,8 +15,8 @@ struct ClientState {
   std::uint64_t id = 0;
   int protocol = 2;
   std::uint32_t database = 0;
-  upstream::Identity identity;   // Pillion's own until the client authenticates
-  bool authenticated = false;    // by its own AUTH
+  upstream::Identity identity;  // Pillion's own until the client authenticates
+  bool authenticated = false;   // by its own AUTH
   ReplyMode reply_mode = ReplyMode::kOn;
   bool no_evict = false;
   bool no_touch = false;

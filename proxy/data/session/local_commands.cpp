@@ -17,7 +17,8 @@ bool clean_name(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c >= '!' && c <= '~'; });
 }
 
-constexpr std::string_view kBadName = "ERR Client names cannot contain spaces, newlines or special characters.";
+constexpr std::string_view kBadName =
+    "ERR Client names cannot contain spaces, newlines or special characters.";
 
 void answer_switch(std::string& out, const resp::Command& command, bool& flag) {
   if (equals_ignoring_case(command.arg(2), "ON")) {
@@ -36,7 +37,8 @@ void answer_setinfo(std::string& out, const resp::Command& command, ClientState&
   const std::string_view value = command.arg(3);
   const bool name = equals_ignoring_case(option, "LIB-NAME");
   if (!name && !equals_ignoring_case(option, "LIB-VER")) {
-    resp::append_error(out, "ERR Unrecognized option '" + std::string(option.substr(0, kQuoted)) + "'");
+    resp::append_error(out,
+                       "ERR Unrecognized option '" + std::string(option.substr(0, kQuoted)) + "'");
   } else if (!clean_name(value)) {
     resp::append_error(out, std::string("ERR ") + (name ? "lib-name" : "lib-ver") +
                                 " cannot contain spaces, newlines or special characters.");
@@ -49,13 +51,15 @@ void answer_setinfo(std::string& out, const resp::Command& command, ClientState&
 }  // namespace
 
 bool equals_ignoring_case(std::string_view text, std::string_view upper) {
-  return text.size() == upper.size() && std::equal(text.begin(), text.end(), upper.begin(), [](char a, char b) {
+  return text.size() == upper.size() &&
+         std::equal(text.begin(), text.end(), upper.begin(), [](char a, char b) {
            return std::toupper(static_cast<unsigned char>(a)) == static_cast<unsigned char>(b);
          });
 }
 
 void append_wrong_arity(std::string& out, std::string_view lower_case_name) {
-  resp::append_error(out, "ERR wrong number of arguments for '" + std::string(lower_case_name) + "' command");
+  resp::append_error(
+      out, "ERR wrong number of arguments for '" + std::string(lower_case_name) + "' command");
 }
 
 void answer_ping(std::string& out, const resp::Command& command) {
@@ -68,9 +72,12 @@ void answer_ping(std::string& out, const resp::Command& command) {
   }
 }
 
-void answer_echo(std::string& out, const resp::Command& command) { resp::append_bulk(out, command.arg(1)); }
+void answer_echo(std::string& out, const resp::Command& command) {
+  resp::append_bulk(out, command.arg(1));
+}
 
-bool answer_client(std::string& out, const resp::Command& command, ClientState& state, state::Nanos now) {
+bool answer_client(std::string& out, const resp::Command& command, ClientState& state,
+                   state::Nanos now) {
   const std::string_view sub = command.arg(1);
   const std::size_t argc = command.argc();
   if (argc == 2 && equals_ignoring_case(sub, "ID")) {
@@ -112,8 +119,10 @@ Hello parse_hello(const resp::Command& command) {
   if (command.argc() < 2) return hello;
   const std::string_view version = command.arg(1);
   long long number = 0;
-  const auto [end, error] = std::from_chars(version.data(), version.data() + version.size(), number);
-  const bool padded = version.size() > 1 && (version.front() == '0' || version.substr(0, 2) == "-0");
+  const auto [end, error] =
+      std::from_chars(version.data(), version.data() + version.size(), number);
+  const bool padded =
+      version.size() > 1 && (version.front() == '0' || version.substr(0, 2) == "-0");
   if (error != std::errc() || end != version.data() + version.size() || padded) {
     hello.error = "ERR Protocol version is not an integer or out of range";
     return hello;
@@ -138,14 +147,16 @@ Hello parse_hello(const resp::Command& command) {
       }
       i += 2;
     } else {
-      hello.error = "ERR Syntax error in HELLO option '" + std::string(command.arg(i).substr(0, kQuoted)) + "'";
+      hello.error = "ERR Syntax error in HELLO option '" +
+                    std::string(command.arg(i).substr(0, kQuoted)) + "'";
       return hello;
     }
   }
   return hello;
 }
 
-void append_hello(std::string& out, const ClientState& state, const state::TopologySnapshot& upstream) {
+void append_hello(std::string& out, const ClientState& state,
+                  const state::TopologySnapshot& upstream) {
   resp::append_map_header(out, 7, state.protocol);
   resp::append_bulk(out, "server");
   resp::append_bulk(out, "redis");
@@ -164,7 +175,8 @@ void append_hello(std::string& out, const ClientState& state, const state::Topol
 }
 
 std::optional<std::uint32_t> parse_database(std::string_view text) {
-  if (text.empty() || text.size() > 9 || (text.size() > 1 && text.front() == '0')) return std::nullopt;
+  if (text.empty() || text.size() > 9 || (text.size() > 1 && text.front() == '0'))
+    return std::nullopt;
   std::uint32_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -172,15 +184,19 @@ std::optional<std::uint32_t> parse_database(std::string_view text) {
 }
 
 std::string client_line(const ClientState& state, state::Nanos now, std::string_view command) {
-  const auto seconds = [now](state::Nanos since) { return std::to_string((now - since) / state::kSecond); };
-  std::string line = "id=" + std::to_string(state.id) + " addr=" + state.peer + " laddr=" + state.local +
-                     " fd=" + std::to_string(state.descriptor) + " name=" + state.name +
-                     " age=" + seconds(state.connected_at) + " idle=" + seconds(state.last_command_at) +
-                     " flags=N db=" + std::to_string(state.database) +
-                     " sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 "
-                     "oll=0 omem=0 tot-mem=0 events=r cmd=";
+  const auto seconds = [now](state::Nanos since) {
+    return std::to_string((now - since) / state::kSecond);
+  };
+  std::string line =
+      "id=" + std::to_string(state.id) + " addr=" + state.peer + " laddr=" + state.local +
+      " fd=" + std::to_string(state.descriptor) + " name=" + state.name +
+      " age=" + seconds(state.connected_at) + " idle=" + seconds(state.last_command_at) +
+      " flags=N db=" + std::to_string(state.database) +
+      " sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 "
+      "oll=0 omem=0 tot-mem=0 events=r cmd=";
   line += command;
-  line += " user=" + std::string(state.identity.acl_user()) + " redir=-1 resp=" + std::to_string(state.protocol);
+  line += " user=" + std::string(state.identity.acl_user()) +
+          " redir=-1 resp=" + std::to_string(state.protocol);
   if (!state.library_name.empty() || !state.library_version.empty()) {
     line += " lib-name=" + state.library_name + " lib-ver=" + state.library_version;
   }

@@ -18,21 +18,23 @@ void append_wrong_arity(std::string& out, std::string_view lower_case_name);
 void answer_ping(std::string& out, const resp::Command& command);
 void answer_echo(std::string& out, const resp::Command& command);
 
-/// CLIENT ID, SETNAME, GETNAME, SETINFO, INFO, NO-EVICT, NO-TOUCH. False: not one of them. CLIENT REPLY
-/// is the session's own business.
-bool answer_client(std::string& out, const resp::Command& command, ClientState& state, state::Nanos now);
+/// CLIENT ID, SETNAME, GETNAME, SETINFO, INFO, NO-EVICT, NO-TOUCH. False: not one of them. CLIENT
+/// REPLY is the session's own business.
+bool answer_client(std::string& out, const resp::Command& command, ClientState& state,
+                   state::Nanos now);
 
 /// HELLO [version [AUTH user password] [SETNAME name]].
 struct Hello {
-  int protocol = 0;           // 0: as it was
+  int protocol = 0;  // 0: as it was
   bool authenticate = false;
   std::string user;
   std::string password;
   std::optional<std::string> name;
-  std::string error;          // complete error text without '-' and CRLF; empty when well-formed
+  std::string error;  // complete error text without '-' and CRLF; empty when well-formed
 };
 Hello parse_hello(const resp::Command& command);
-void append_hello(std::string& out, const ClientState& state, const state::TopologySnapshot& upstream);
+void append_hello(std::string& out, const ClientState& state,
+                  const state::TopologySnapshot& upstream);
 
 /// A database number as Redis reads it, or nothing.
 std::optional<std::uint32_t> parse_database(std::string_view text);

@@ -11,7 +11,8 @@ namespace {
 constexpr unsigned kOriginShift = 48;
 
 Requester name_of(const cache::Waiter& waiter) {
-  return {static_cast<std::uint32_t>(waiter.session), static_cast<std::uint32_t>(waiter.session >> 32U), waiter.slot};
+  return {static_cast<std::uint32_t>(waiter.session),
+          static_cast<std::uint32_t>(waiter.session >> 32U), waiter.slot};
 }
 
 }  // namespace
@@ -46,7 +47,8 @@ void Registry::remove(const Requester& name) {
 Session* Registry::find(const Requester& name) {
   if (name.session >= places_.size()) return nullptr;
   Place& place = places_[name.session];
-  const bool theirs = place.generation == name.generation || !state::holds(state::Invariant::kInv1LateReply);
+  const bool theirs =
+      place.generation == name.generation || !state::holds(state::Invariant::kInv1LateReply);
   if (!theirs || !place.client) return nullptr;
   return &place.client->session();
 }
@@ -157,7 +159,8 @@ void Registry::on_relay_lost(const Requester& to) {
 }
 
 void Registry::on_batch_end() {
-  // Serving a client may deliver to others, even end up here again: the outer loop serves them next.
+  // Serving a client may deliver to others, even end up here again: the outer loop serves them
+  // next.
   if (serving_now_) return;
   serving_now_ = true;
   while (!dirty_.empty()) {

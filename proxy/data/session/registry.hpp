@@ -1,8 +1,8 @@
 // The sessions of one worker by name, and the place where replies, fetched answers and fence
 // acknowledgements find them. Also carries those that belong to another worker over to it.
 //
-// A name is (index, generation): a session that left frees its index under a new generation, so a late
-// reply finds nobody (RELIABILITY INV-1).
+// A name is (index, generation): a session that left frees its index under a new generation, so a
+// late reply finds nobody (RELIABILITY INV-1).
 #pragma once
 
 #include <cstdint>
@@ -48,10 +48,16 @@ class Peers {
   virtual void post(std::uint32_t worker, std::function<void(Registry&)> task) = 0;
 };
 
-class Registry : public ReplySink, public fill::FillSink, public FenceService, private net::Flushable {
+class Registry : public ReplySink,
+                 public fill::FillSink,
+                 public FenceService,
+                 private net::Flushable {
  public:
   Registry(std::uint32_t worker, Peers& peers, net::TurnEnd& turn_end)
-      : worker_(worker), peers_(peers), turn_end_(turn_end), own_turn_(static_cast<net::Flushable*>(this), [](net::Flushable*) {}) {}
+      : worker_(worker),
+        peers_(peers),
+        turn_end_(turn_end),
+        own_turn_(static_cast<net::Flushable*>(this), [](net::Flushable*) {}) {}
 
   /// Null when the cache is off.
   void use_link(std::shared_ptr<fill::FillLink> link) { link_ = std::move(link); }
@@ -74,7 +80,8 @@ class Registry : public ReplySink, public fill::FillSink, public FenceService, p
 
   void on_tick(state::Nanos now);
   void sweep(state::Nanos now);
-  /// Closes clients that have nothing under way and were silent for `silence`; all when 0 and `force`.
+  /// Closes clients that have nothing under way and were silent for `silence`; all when 0 and
+  /// `force`.
   void close_quiet(state::Nanos now, state::Nanos silence, bool force);
 
   void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override;

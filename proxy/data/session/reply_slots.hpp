@@ -7,8 +7,8 @@
 //   GET c   slot 1  kFetch: if its answer is first, it is parked here
 //   PING    slot 2  kReady, "+PONG" parked until slots 0 and 1 are gone
 //
-// Neighbouring commands of one kind share a slot (`unanswered` counts them), so a deep pipeline costs
-// one slot, not thousands.
+// Neighbouring commands of one kind share a slot (`unanswered` counts them), so a deep pipeline
+// costs one slot, not thousands.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +23,14 @@
 
 namespace pillion::data::session {
 
-/// What a reply changes in the session beyond being passed on. Such a command has a slot of its own.
+/// What a reply changes in the session beyond being passed on. Such a command has a slot of its
+/// own.
 enum class SlotAction : std::uint8_t {
   kNone,
-  kAuth,      // +OK: the pending identity is the session's
-  kHello,     // as kAuth; the reply becomes HELLO's
-  kSelect,    // +OK: the pending database
-  kExec,      // the transaction is over: a queued SELECT holds from here
+  kAuth,    // +OK: the pending identity is the session's
+  kHello,   // as kAuth; the reply becomes HELLO's
+  kSelect,  // +OK: the pending database
+  kExec,    // the transaction is over: a queued SELECT holds from here
 };
 
 struct Slot {
@@ -51,12 +52,15 @@ struct Slot {
   bool fence_acked = false;
   CommandClass command_class = CommandClass::kWrite;
   std::uint32_t unanswered = 0;
-  std::uint32_t keys = 0;    // kKeys: names per command in the session's list
+  std::uint32_t keys = 0;  // kKeys: names per command in the session's list
   state::Nanos started = 0;
   std::string parked;
 
   /// I8-F: nothing of the reply may leave yet.
-  bool held_back() const { return effect == request::EffectKind::kUnknown && !fence_acked && state::holds(state::Invariant::kI8Fence); }
+  bool held_back() const {
+    return effect == request::EffectKind::kUnknown && !fence_acked &&
+           state::holds(state::Invariant::kI8Fence);
+  }
 };
 
 /// Slots by sequence number.

@@ -36,8 +36,8 @@ Session::Session(SessionContext& context, const Requester& name, ClientState sta
 }
 
 Session::~Session() {
-  // Replies on the shared lane find nobody and are dropped in order. Lanes of our own end with us: a
-  // client blocked in BLPOP must not take an element after it left.
+  // Replies on the shared lane find nobody and are dropped in order. Lanes of our own end with us:
+  // a client blocked in BLPOP must not take an element after it left.
   drop_lease();
   drop_spare();
   for (const Aside& aside : asides_) {
@@ -47,7 +47,8 @@ Session::~Session() {
 }
 
 bool Session::wants_input() const {
-  return !blocked_ && !awaiting_ && !congested_ && !closing_ && !aborted_ && output_bytes() < kOutputHighWater;
+  return !blocked_ && !awaiting_ && !congested_ && !closing_ && !aborted_ &&
+         output_bytes() < kOutputHighWater;
 }
 
 std::size_t Session::process(std::string_view bytes, state::Nanos now) {
@@ -91,12 +92,14 @@ std::size_t Session::handle_some(std::string_view bytes) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Ahead::Item& item = context_.ahead.items[i];
-    const bool waits = handle(*item.spec, item.command, item.hashed ? &item.name : nullptr) == Step::kWait;
+    const bool waits =
+        handle(*item.spec, item.command, item.hashed ? &item.name : nullptr) == Step::kWait;
     if (!waits) used += item.consumed;
     if (waits || stopped()) {
       // What was parsed behind it is parsed again when its time has come.
       if (waits) blocked_ = !congested_;
-      if (waits || used < parsed || last != resp::RequestParser::Result::kCommand) parser_.restart();
+      if (waits || used < parsed || last != resp::RequestParser::Result::kCommand)
+        parser_.restart();
       return used;
     }
   }
@@ -104,9 +107,10 @@ std::size_t Session::handle_some(std::string_view bytes) {
   return parsed;
 }
 
-/// Fills context_.ahead with up to `count` complete commands; returns the bytes they use. `last` is how
-/// parsing ended.
-std::size_t Session::parse_ahead(std::string_view bytes, std::size_t& count, resp::RequestParser::Result& last) {
+/// Fills context_.ahead with up to `count` complete commands; returns the bytes they use. `last` is
+/// how parsing ended.
+std::size_t Session::parse_ahead(std::string_view bytes, std::size_t& count,
+                                 resp::RequestParser::Result& last) {
   auto& items = context_.ahead.items;
   const bool prefetch = eligible_ && !lease_;
   std::size_t at = 0;
@@ -125,7 +129,8 @@ std::size_t Session::parse_ahead(std::string_view bytes, std::size_t& count, res
     if (item.spec->is(command::kContainer) && item.command.argc() > 1) {
       item.spec = &command::find_sub(*item.spec, item.command.arg(1));
     }
-    item.hashed = prefetch && context_.reader.look_ahead(*item.spec, item.command, state_.database, item.name);
+    item.hashed = prefetch &&
+                  context_.reader.look_ahead(*item.spec, item.command, state_.database, item.name);
     const bool inline_form = item.command.raw().data() != bytes.data() + at;
     at += item.consumed;
     if (inline_form) break;  // its bytes are the parser's and end with the next command
@@ -138,7 +143,8 @@ void Session::handle_rest(resp::RequestParser::Result last) {
   switch (last) {
     case resp::RequestParser::Result::kCommand:
     case resp::RequestParser::Result::kNothing:
-    case resp::RequestParser::Result::kNeedMore: return;
+    case resp::RequestParser::Result::kNeedMore:
+      return;
     case resp::RequestParser::Result::kLarge:
       if (begin_large(parser_.command()) == Step::kWait) blocked_ = true;
       return;
@@ -146,7 +152,9 @@ void Session::handle_rest(resp::RequestParser::Result last) {
       context_.counters.protocol_errors_client.add();
       protocol_error(parser_.error_text());
       return;
-    case resp::RequestParser::Result::kCrossProtocol: aborted_ = state::DisconnectReason::kCrossProtocol; return;
+    case resp::RequestParser::Result::kCrossProtocol:
+      aborted_ = state::DisconnectReason::kCrossProtocol;
+      return;
   }
 }
 
@@ -155,7 +163,8 @@ void Session::protocol_error(std::string_view text) {
   begin_close(state::DisconnectReason::kProtocolError);
 }
 
-Session::Step Session::handle(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name) {
+Session::Step Session::handle(const command::Spec& spec, const resp::Command& command,
+                              const cache::NameHash* name) {
   state_.last_command_at = now_;
   if (doomed_) return handle_doomed(spec);
   const bool pinned = lease_ && (spec.cacheable == 0 || state::holds(Invariant::kI15Pinned));
@@ -167,7 +176,8 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
                                      const cache::NameHash* name) {
   if (spec.cacheable != 0) return read(spec, command, name);
   if (!command::arity_ok(spec, command.argc())) {
-    if (spec.route != command::Route::kLocal) return forward(spec, command);  // upstream words the error
+    if (spec.route != command::Route::kLocal)
+      return forward(spec, command);  // upstream words the error
     std::string out;
     append_wrong_arity(out, lower_case(spec.name));
     reply_locally(out);
@@ -175,8 +185,10 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
   }
   switch (spec.route) {
     case command::Route::kForward:
-    case command::Route::kCacheable: return forward(spec, command);
-    case command::Route::kLocal: return handle_local(spec, command);
+    case command::Route::kCacheable:
+      return forward(spec, command);
+    case command::Route::kLocal:
+      return handle_local(spec, command);
     case command::Route::kTransaction:
       // Without a transaction EXEC, DISCARD and UNWATCH change nothing: the upstream says so.
       if (spec.name != "MULTI" && spec.name != "WATCH") return forward(spec, command);
@@ -188,7 +200,8 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
       return handle_leased(spec, command);
     case command::Route::kRelay:
       if (!slots_.empty()) return Step::kWait;
-      if (spec.name == "UNSUBSCRIBE" || spec.name == "PUNSUBSCRIBE" || spec.name == "SUNSUBSCRIBE") {
+      if (spec.name == "UNSUBSCRIBE" || spec.name == "PUNSUBSCRIBE" ||
+          spec.name == "SUNSUBSCRIBE") {
         return unsubscribe_unsubscribed(spec, command);
       }
       if (spec.is(command::kContainer)) {
@@ -198,7 +211,8 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
         return forward(spec, command);
       }
       return start_relay(command);
-    case command::Route::kDenied: break;
+    case command::Route::kDenied:
+      break;
   }
   fail_locally("ERR this command is not passed on by Pillion");
   return Step::kNext;
@@ -213,15 +227,18 @@ bool Session::read_conflicts(const command::Spec& spec, const resp::Command& com
   });
 }
 
-Session::Step Session::read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name) {
+Session::Step Session::read(const command::Spec& spec, const resp::Command& command,
+                            const cache::NameHash* name) {
   if (!eligible_) {
-    const auto reason = context_.cache_enabled ? state::BypassReason::kIdentity : state::BypassReason::kDisabled;
+    const auto reason =
+        context_.cache_enabled ? state::BypassReason::kIdentity : state::BypassReason::kDisabled;
     context_.counters.cache_bypasses[static_cast<std::size_t>(reason)].add();
     return forward(spec, command);
   }
   if (!command::arity_ok(spec, command.argc())) return forward(spec, command);
   if (read_conflicts(spec, command)) {
-    context_.counters.cache_bypasses[static_cast<std::size_t>(state::BypassReason::kProgramOrder)].add();
+    context_.counters.cache_bypasses[static_cast<std::size_t>(state::BypassReason::kProgramOrder)]
+        .add();
     return forward(spec, command);
   }
   if (state_.reply_mode != ReplyMode::kOn) {
@@ -231,25 +248,30 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
   const bool direct = slots_.empty();
   std::string parked;
   const request::HitTarget target{direct ? &out_ : nullptr, &parked};
-  const request::Read request{spec, command, state_.database, state_.protocol, now_, waiter(), name};
+  const request::Read request{spec,     command, state_.database, state_.protocol, now_,
+                              waiter(), name};
   const request::ReadResult result = context_.reader.read(request, target);
   switch (result.outcome) {
     case request::ReadOutcome::kHit:
       context_.counters.requests_l1.add();
       if (!direct) park(new_slot(Slot::State::kReady), parked);
       return Step::kNext;
-    case request::ReadOutcome::kUpstream: return forward(spec, command, result.outruns);
+    case request::ReadOutcome::kUpstream:
+      return forward(spec, command, result.outruns);
     case request::ReadOutcome::kWaiting:
-    case request::ReadOutcome::kTooLarge: break;
+    case request::ReadOutcome::kTooLarge:
+      break;
   }
   const std::uint64_t sequence = slots_.next_sequence();
   Slot& slot = new_slot(Slot::State::kFetch);
   slot.shape = result.shape;
   ++reads_out_;
   keys_scratch_.clear();
-  if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown) read_filter_.add_all();
+  if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown)
+    read_filter_.add_all();
   for (const std::string_view key : keys_scratch_) read_filter_.add(cache::hash_name(key));
-  if (result.outcome == request::ReadOutcome::kTooLarge) read_aside(sequence, slot, command.raw(), true);
+  if (result.outcome == request::ReadOutcome::kTooLarge)
+    read_aside(sequence, slot, command.raw(), true);
   return Step::kNext;
 }
 
@@ -259,7 +281,8 @@ upstream::Lane* Session::lane() {
   return shared_.get();
 }
 
-Session::Step Session::forward(const command::Spec& spec, const resp::Command& command, bool outruns) {
+Session::Step Session::forward(const command::Spec& spec, const resp::Command& command,
+                               bool outruns) {
   upstream::Lane* const way = lane();
   if (!way->accepts_commands()) {
     fail_locally(failure_text(way->last_failure(), false));
@@ -279,27 +302,31 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     if (arity_ok && spec.cacheable != 0 && eligible_ && (outruns || write_filter_.any())) {
       keys_scratch_.clear();
       if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
-        for (const std::string_view key : keys_scratch_) names_scratch_.push_back(cache::hash_name(key));
+        for (const std::string_view key : keys_scratch_)
+          names_scratch_.push_back(cache::hash_name(key));
         effect = {request::EffectKind::kKeys, static_cast<std::uint32_t>(keys_scratch_.size())};
       }
     }
     if (reads_out_ > 0 && effect.kind != request::EffectKind::kNone) {
-      const bool waits = effect.kind != request::EffectKind::kKeys ||
-                         std::any_of(names_scratch_.begin(), names_scratch_.end(),
-                                     [this](cache::NameHash name) { return read_filter_.may_contain(name); });
+      const bool waits =
+          effect.kind != request::EffectKind::kKeys ||
+          std::any_of(names_scratch_.begin(), names_scratch_.end(),
+                      [this](cache::NameHash name) { return read_filter_.may_contain(name); });
       if (waits && state::holds(Invariant::kI10WriteOrder)) return Step::kWait;
     }
   }
 
   const bool multi_open = in_multi_;
   const bool bounded = spec.route != command::Route::kBlock || multi_open;
-  const bool retriable = spec.is(command::kReadonly) && spec.effect == command::Effect::kNone && !lease_;
+  const bool retriable =
+      spec.is(command::kReadonly) && spec.effect == command::Effect::kNone && !lease_;
   const CommandClass command_class = retriable ? CommandClass::kRead : CommandClass::kWrite;
   Slot* slot = nullptr;
   if (multi_open) {
     // Queued now, done by EXEC: the keys are remembered for its reply.
     if (effect.kind == request::EffectKind::kKeys) {
-      transaction_names_.insert(transaction_names_.end(), names_scratch_.begin(), names_scratch_.end());
+      transaction_names_.insert(transaction_names_.end(), names_scratch_.begin(),
+                                names_scratch_.end());
     }
     transaction_effect_ = std::max(transaction_effect_, effect.kind);
     slot = lane_slot({}, command_class);
@@ -332,7 +359,8 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
     begin_close(state::DisconnectReason::kQuit);
     return Step::kNext;
   }
-  const bool changes_state = name == "AUTH" || name == "HELLO" || name == "SELECT" || name == "RESET";
+  const bool changes_state =
+      name == "AUTH" || name == "HELLO" || name == "SELECT" || name == "RESET";
   if (changes_state && !slots_.empty()) return Step::kWait;
   if (name == "RESET") {
     reset();
@@ -360,12 +388,15 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
     if (hello.authenticate) {
       std::string request;
       resp::append_request(request, {"AUTH", hello.user, hello.password});
-      return authenticate(request, {std::move(hello.user), std::move(hello.password)}, SlotAction::kHello);
+      return authenticate(request, {std::move(hello.user), std::move(hello.password)},
+                          SlotAction::kHello);
     }
     if (needs_auth()) {
       fail_locally(
-          "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
-          "<user> <pass> option can be used to authenticate the client and select the RESP protocol version at "
+          "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+          "<proto> AUTH "
+          "<user> <pass> option can be used to authenticate the client and select the RESP "
+          "protocol version at "
           "the same time");
       return Step::kNext;
     }
@@ -416,7 +447,8 @@ Session::Step Session::handle_client_reply(const resp::Command& command) {
   return Step::kNext;
 }
 
-Session::Step Session::authenticate(std::string_view request, upstream::Identity identity, SlotAction action) {
+Session::Step Session::authenticate(std::string_view request, upstream::Identity identity,
+                                    SlotAction action) {
   // The upstream decides, on a connection that nobody shares and that ends with the answer (INV-3).
   auto way = context_.lanes.lease(upstream::ChannelKey{}, now_);
   if (!way) {
@@ -456,7 +488,8 @@ Session::Step Session::select(const resp::Command& command) {
   shared_ = context_.lanes.pick({state_.identity, *database, state_.protocol}, now_);
   if (!shared_->accepts_commands()) {
     const Failure failure = shared_->last_failure();
-    fail_locally(failure.kind == FailureKind::kRefused ? std::string(failure.detail) : failure_text(failure, false));
+    fail_locally(failure.kind == FailureKind::kRefused ? std::string(failure.detail)
+                                                       : failure_text(failure, false));
     shared_ = nullptr;
     return Step::kNext;
   }
@@ -466,7 +499,8 @@ Session::Step Session::select(const resp::Command& command) {
   slot.discard = discards_reply();
   slot.unanswered = 1;
   ++on_lane_;
-  shared_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kRead, true, now_);
+  shared_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kRead, true,
+                  now_);
   awaiting_ = true;
   return Step::kNext;
 }

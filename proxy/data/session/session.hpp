@@ -1,19 +1,22 @@
 // One client, without its socket: bytes and replies in, bytes and lane calls out.
 //
-// Order (COHERENCE I10, DESIGN section 2). At any time a session's commands travel on at most one lane:
-// the shared one, or a lease of its own. Changing lanes waits until everything was answered
-// (a barrier). Beside the lane, reads may be answered by the L1 or fetched by a fill link; they change
-// places with the lane's commands only where nobody can tell:
+// Order (COHERENCE I10, DESIGN section 2). At any time a session's commands travel on at most one
+// lane: the shared one, or a lease of its own. Changing lanes waits until everything was answered
+// (a barrier). Beside the lane, reads may be answered by the L1 or fetched by a fill link; they
+// change places with the lane's commands only where nobody can tell:
 //   - a read whose key has an unanswered write travels on the lane, behind the write;
-//   - a write whose key has an unanswered fetch waits for it, as does any command with unknown keys.
+//   - a write whose key has an unanswered fetch waits for it, as does any command with unknown
+//   keys.
 //
 // Modes:
 //   normal        shared lane, L1
 //   leased        a lane of its own: MULTI ... EXEC, WATCH, blocking commands, scripts (INV-2);
 //                 everything but QUIT and RESET goes there; no L1 (I15). Ends when all is answered
-//                 and no MULTI or WATCH is open; the lane is kept a moment for the next such command.
+//                 and no MULTI or WATCH is open; the lane is kept a moment for the next such
+//                 command.
 //   large         a command of more than 1 MiB is on its way through a lease, piece by piece
-//   relay         SUBSCRIBE, MONITOR, CLIENT TRACKING ...: a lease whose bytes pass both ways as they
+//   relay         SUBSCRIBE, MONITOR, CLIENT TRACKING ...: a lease whose bytes pass both ways as
+//   they
 //                 come, until RESET, QUIT or the end
 //
 // Ownership: owned by its ClientConnection; others know its Requester name. One thread.
@@ -52,8 +55,8 @@ class FenceService {
   virtual void start_fence(const Requester& to) = 0;
 };
 
-/// Commands parsed ahead of being handled, so that the cache lines their lookups need arrive together.
-/// One per worker: sessions take turns.
+/// Commands parsed ahead of being handled, so that the cache lines their lookups need arrive
+/// together. One per worker: sessions take turns.
 struct Ahead {
   bool busy = false;  // a session's turn is under way
   struct Item {
@@ -76,14 +79,14 @@ struct SessionContext {
   const state::Published<state::TopologySnapshot>& topology;
   std::uint32_t worker = 0;
   bool cache_enabled = true;
-  upstream::Identity identity;         // Pillion's own
-  std::uint32_t database = 0;          // of upstream.url
-  std::string upstream_name;           // for error texts
+  upstream::Identity identity;  // Pillion's own
+  std::uint32_t database = 0;   // of upstream.url
+  std::string upstream_name;    // for error texts
   state::Nanos command_timeout = 5 * state::kSecond;
   state::Nanos output_stall_timeout = 10 * state::kSecond;
   std::size_t output_limit = 64UL << 20;
   std::uint32_t max_pipeline = 10'000;
-  bool auth_required = false;          // the upstream wants a password that Pillion was not given
+  bool auth_required = false;  // the upstream wants a password that Pillion was not given
   Ahead ahead;
 };
 
@@ -104,7 +107,8 @@ class Session {
   bool take_wakeup() { return std::exchange(wakeup_, false); }
 
   // Replies (see ReplySink, FillSink).
-  void on_replies(std::uint64_t slot, std::string_view bytes, std::uint32_t frames, state::Nanos now);
+  void on_replies(std::uint64_t slot, std::string_view bytes, std::uint32_t frames,
+                  state::Nanos now);
   Flow on_fragment(std::uint64_t slot, std::string_view bytes, bool last, state::Nanos now);
   Flow on_relay(std::string_view bytes);
   void on_lost(const LostRun& run, const Failure& failure, state::Nanos now);
@@ -116,8 +120,8 @@ class Session {
   /// Bytes were written: what paused for a full output may go on.
   void on_output_progress(state::Nanos now);
 
-  /// Deadlines: overdue fetches, a client that takes nothing, a spare lane nobody needs. False: there is
-  /// none left to watch.
+  /// Deadlines: overdue fetches, a client that takes nothing, a spare lane nobody needs. False:
+  /// there is none left to watch.
   bool on_tick(state::Nanos now);
 
   net::WriteQueue& output() { return out_; }
@@ -147,15 +151,18 @@ class Session {
 
   // session.cpp: from bytes to a decision
   std::size_t handle_some(std::string_view bytes);
-  std::size_t parse_ahead(std::string_view bytes, std::size_t& count, resp::RequestParser::Result& last);
+  std::size_t parse_ahead(std::string_view bytes, std::size_t& count,
+                          resp::RequestParser::Result& last);
   void handle_rest(resp::RequestParser::Result last);
   bool stopped() const { return !wants_input() || large_ || relay_ || pipeline_full(); }
   bool pipeline_full() const {
-    return large_unanswered_ || slots_.size() >= context_.max_pipeline || on_lane_ >= context_.max_pipeline;
+    return large_unanswered_ || slots_.size() >= context_.max_pipeline ||
+           on_lane_ >= context_.max_pipeline;
   }
   bool needs_auth() const { return context_.auth_required && !state_.authenticated; }
   Step handle(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
-  Step handle_normal(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name = nullptr);
+  Step handle_normal(const command::Spec& spec, const resp::Command& command,
+                     const cache::NameHash* name = nullptr);
   Step handle_local(const command::Spec& spec, const resp::Command& command);
   Step handle_client_reply(const resp::Command& command);
   Step read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
@@ -208,9 +215,12 @@ class Session {
   std::size_t output_bytes() const { return out_.size() + parked_bytes_; }
   Requester requester(std::uint64_t slot) const { return {name_.session, name_.generation, slot}; }
   cache::Waiter waiter() const {
-    return {context_.worker, (std::uint64_t{name_.generation} << 32U) | name_.session, slots_.next_sequence()};
+    return {context_.worker, (std::uint64_t{name_.generation} << 32U) | name_.session,
+            slots_.next_sequence()};
   }
-  upstream::ChannelKey channel_key() const { return {state_.identity, state_.database, state_.protocol}; }
+  upstream::ChannelKey channel_key() const {
+    return {state_.identity, state_.database, state_.protocol};
+  }
   upstream::Lane* lane();
 
   SessionContext& context_;
@@ -226,13 +236,13 @@ class Session {
   // lanes
   std::shared_ptr<upstream::Lane> shared_;  // while commands of ours are on it
   std::shared_ptr<upstream::Lane> lease_;
-  std::shared_ptr<upstream::Lane> spare_;   // a clean lease, kept a moment
+  std::shared_ptr<upstream::Lane> spare_;  // a clean lease, kept a moment
   state::Nanos spare_since_ = 0;
-  std::uint32_t on_lane_ = 0;               // unanswered commands of ours on shared_ or lease_
-  bool lease_dirty_ = false;                // its state is not that of a fresh connection
+  std::uint32_t on_lane_ = 0;  // unanswered commands of ours on shared_ or lease_
+  bool lease_dirty_ = false;   // its state is not that of a fresh connection
   bool in_multi_ = false;
   bool watching_ = false;
-  bool doomed_ = false;    // the lease was lost inside a transaction: all fails until EXEC or DISCARD
+  bool doomed_ = false;  // the lease was lost inside a transaction: all fails until EXEC or DISCARD
   bool relay_ = false;
   bool blocking_ = false;  // a command without a time limit of ours is unanswered
   std::optional<resp::LargeRequest> large_;
@@ -242,16 +252,16 @@ class Session {
     std::shared_ptr<upstream::Lane> lane;
     bool own;  // a lease for this command alone
   };
-  std::vector<Aside> asides_;               // commands that do not travel on the session's lane
+  std::vector<Aside> asides_;  // commands that do not travel on the session's lane
 
   // effects of unanswered commands, in the order of their replies
   std::vector<std::string_view> keys_scratch_;
   std::vector<cache::NameHash> names_scratch_;
   RingQueue<cache::NameHash> write_names_;
   std::uint32_t writes_out_ = 0;
-  request::NameFilter write_filter_;        // I10: keys with unanswered writes
+  request::NameFilter write_filter_;  // I10: keys with unanswered writes
   std::uint32_t reads_out_ = 0;
-  request::NameFilter read_filter_;         // keys with unanswered fetches
+  request::NameFilter read_filter_;  // keys with unanswered fetches
   // of the open transaction
   std::vector<cache::NameHash> transaction_names_;
   request::EffectKind transaction_effect_ = request::EffectKind::kNone;
@@ -270,7 +280,7 @@ class Session {
   std::vector<Paused> paused_;  // lanes told Flow::kPause
   state::Nanos output_progress_at_ = 0;
 
-  bool eligible_ = true;   // may use the L1: Pillion's own ACL user
+  bool eligible_ = true;  // may use the L1: Pillion's own ACL user
   bool congested_ = false;
   bool wakeup_ = false;
   bool awaiting_ = false;  // AUTH, HELLO or SELECT is unanswered

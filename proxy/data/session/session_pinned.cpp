@@ -74,7 +74,8 @@ Session::Step Session::handle_doomed(const command::Spec& spec) {
     begin_close(state::DisconnectReason::kQuit);
     return Step::kNext;
   }
-  fail_locally("ERR upstream " + context_.upstream_name + " was lost: the transaction is gone, nothing of it was done");
+  fail_locally("ERR upstream " + context_.upstream_name +
+               " was lost: the transaction is gone, nothing of it was done");
   return Step::kNext;
 }
 
@@ -86,7 +87,8 @@ Session::Step Session::handle_lost_lease(const command::Spec& spec, const resp::
   if (!open || spec.name == "QUIT" || spec.name == "RESET") {
     return slots_.empty() ? handle_normal(spec, command, nullptr) : Step::kWait;
   }
-  fail_locally("ERR upstream " + context_.upstream_name + " was lost: the transaction is gone, nothing of it was done");
+  fail_locally("ERR upstream " + context_.upstream_name +
+               " was lost: the transaction is gone, nothing of it was done");
   return Step::kNext;
 }
 
@@ -118,7 +120,8 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
       lease_dirty_ = true;
       return forward(spec, command);
     }
-    if (name == "AUTH" || name == "HELLO" || name == "CLIENT|REPLY" || spec.route == command::Route::kRelay) {
+    if (name == "AUTH" || name == "HELLO" || name == "CLIENT|REPLY" ||
+        spec.route == command::Route::kRelay) {
       fail_locally("ERR this command is not allowed inside MULTI through Pillion");
       return Step::kNext;
     }
@@ -156,7 +159,8 @@ Session::Step Session::submit_exec(const resp::Command& command) {
   if (context_.cache_enabled) {
     // Keys beside an unknown effect are covered by the fence; everything covers all.
     slot.effect = transaction_effect_;
-    if (slot.effect == request::EffectKind::kUnknown || slot.effect == request::EffectKind::kEverything) {
+    if (slot.effect == request::EffectKind::kUnknown ||
+        slot.effect == request::EffectKind::kEverything) {
       write_filter_.add_all();
     }
     if (!transaction_names_.empty()) {
@@ -173,7 +177,8 @@ Session::Step Session::submit_exec(const resp::Command& command) {
   watching_ = false;
   transaction_names_.clear();
   transaction_effect_ = request::EffectKind::kNone;
-  lease_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kWrite, true, now_);
+  lease_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kWrite, true,
+                 now_);
   return Step::kNext;
 }
 
@@ -186,7 +191,8 @@ Session::Step Session::start_relay(const resp::Command& command) {
   return Step::kNext;
 }
 
-Session::Step Session::unsubscribe_unsubscribed(const command::Spec& spec, const resp::Command& command) {
+Session::Step Session::unsubscribe_unsubscribed(const command::Spec& spec,
+                                                const resp::Command& command) {
   // Nothing is subscribed outside a relay, so this is all there is to say, one line a channel.
   std::string name(spec.name);
   std::transform(name.begin(), name.end(), name.begin(),
@@ -227,8 +233,10 @@ std::size_t Session::feed_relay(std::string_view bytes) {
       }
       return parser_.consumed();
     }
-    case resp::RequestParser::Result::kNothing: return parser_.consumed();
-    case resp::RequestParser::Result::kNeedMore: return 0;
+    case resp::RequestParser::Result::kNothing:
+      return parser_.consumed();
+    case resp::RequestParser::Result::kNeedMore:
+      return 0;
     case resp::RequestParser::Result::kLarge:
       protocol_error("-ERR command is too large while subscribed\r\n");
       return bytes.size();
@@ -245,9 +253,11 @@ std::size_t Session::feed_relay(std::string_view bytes) {
 
 Session::Step Session::begin_large(const resp::Command& command) {
   if (!slots_.empty()) return Step::kWait;
-  const command::Spec* spec = command.argc() > 0 ? &command::find(command.name()) : &command::unknown();
-  const bool streams = spec->route == command::Route::kForward || spec->route == command::Route::kCacheable ||
-                       spec->route == command::Route::kScript || spec->route == command::Route::kBlock;
+  const command::Spec* spec =
+      command.argc() > 0 ? &command::find(command.name()) : &command::unknown();
+  const bool streams =
+      spec->route == command::Route::kForward || spec->route == command::Route::kCacheable ||
+      spec->route == command::Route::kScript || spec->route == command::Route::kBlock;
   if (!streams || spec->is(command::kContainer)) {
     protocol_error("-ERR this command is too large\r\n");
     return Step::kNext;
@@ -263,8 +273,9 @@ Session::Step Session::begin_large(const resp::Command& command) {
   if (!context_.cache_enabled || spec->effect == command::Effect::kNone) return Step::kNext;
 
   // Only a key that is already here is known; anything else is a fence.
-  const bool one_key = spec->effect == command::Effect::kKeys && spec->key_rule == command::KeyRule::kRange &&
-                       spec->first_key == 1 && spec->last_key == 1 && command.argc() > 1;
+  const bool one_key = spec->effect == command::Effect::kKeys &&
+                       spec->key_rule == command::KeyRule::kRange && spec->first_key == 1 &&
+                       spec->last_key == 1 && command.argc() > 1;
   const auto effect = one_key ? request::EffectKind::kKeys : request::EffectKind::kUnknown;
   if (in_multi_) {
     transaction_effect_ = std::max(transaction_effect_, effect);
@@ -301,7 +312,8 @@ std::size_t Session::feed_large(std::string_view bytes) {
   if (alive) lease_->append_opaque(bytes.substr(0, used));
   if (status == resp::LargeRequest::Status::kDone) {
     large_.reset();
-    // Answered or lost before its end: the upstream may still wait for the rest, which was swallowed.
+    // Answered or lost before its end: the upstream may still wait for the rest, which was
+    // swallowed.
     if (lease_ && !alive) lease_->close();
     if (slots_.empty()) settle_lease(now_);
   }

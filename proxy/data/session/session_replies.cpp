@@ -26,10 +26,14 @@ constexpr std::ptrdiff_t kMaxAsides = 4;
 
 bool Session::discards_reply() {
   switch (state_.reply_mode) {
-    case ReplyMode::kOn: return false;
-    case ReplyMode::kOff: return true;
+    case ReplyMode::kOn:
+      return false;
+    case ReplyMode::kOff:
+      return true;
     case ReplyMode::kSkipNext:
-    case ReplyMode::kSkipping: state_.reply_mode = ReplyMode::kOn; return true;
+    case ReplyMode::kSkipping:
+      state_.reply_mode = ReplyMode::kOn;
+      return true;
   }
   return false;
 }
@@ -42,15 +46,18 @@ Slot& Session::new_slot(Slot::State state) {
   return slots_.push(std::move(slot));
 }
 
-/// The slot that the next command of the lane is answered in: the last one when it is of the same kind.
+/// The slot that the next command of the lane is answered in: the last one when it is of the same
+/// kind.
 Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_class) {
   const bool discard = discards_reply();
   if (!slots_.empty()) {
     Slot& last = slots_.back();
-    const bool uniform = effect.kind == request::EffectKind::kNone || effect.kind == request::EffectKind::kKeys;
-    if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone && !last.aside &&
-        !last.retried && last.effect == effect.kind && last.keys == effect.keys && last.discard == discard &&
-        last.command_class == command_class && last.started == now_ && last.unanswered > 0) {
+    const bool uniform =
+        effect.kind == request::EffectKind::kNone || effect.kind == request::EffectKind::kKeys;
+    if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone &&
+        !last.aside && !last.retried && last.effect == effect.kind && last.keys == effect.keys &&
+        last.discard == discard && last.command_class == command_class && last.started == now_ &&
+        last.unanswered > 0) {
       return &last;
     }
   }
@@ -100,12 +107,14 @@ void Session::apply_effect(Slot& slot, std::uint32_t commands) {
     context_.invalidator.on_own_write(write_names_.front(), context_.counters);
     write_names_.pop_front();
   }
-  if (slot.effect == request::EffectKind::kEverything) context_.invalidator.on_own_flush(context_.counters);
+  if (slot.effect == request::EffectKind::kEverything)
+    context_.invalidator.on_own_flush(context_.counters);
   writes_out_ -= commands;
   if (writes_out_ == 0) write_filter_.clear();
 }
 
-void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::uint32_t frames, state::Nanos now) {
+void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::uint32_t frames,
+                         state::Nanos now) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   if (slot->action != SlotAction::kNone) {
@@ -118,13 +127,14 @@ void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::ui
   answered(sequence, *slot, frames, now);
 }
 
-Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool last, state::Nanos now) {
+Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool last,
+                          state::Nanos now) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return Flow::kGoOn;
   append_reply(*slot, slots_.is_front(sequence), bytes);
   if (slot->held_back() && !slot->fence_asked) {
-    // The reply has begun, so the command was executed: the fences need not wait for its end, and must
-    // not, for its end may wait for the output.
+    // The reply has begun, so the command was executed: the fences need not wait for its end, and
+    // must not, for its end may wait for the output.
     slot->fence_asked = true;
     context_.counters.fences.add();
     context_.fences.start_fence(requester(sequence));
@@ -149,8 +159,8 @@ std::shared_ptr<upstream::Lane> Session::lane_of(std::uint64_t sequence) const {
   return lease_ ? lease_ : shared_;
 }
 
-/// What has to leave before more of this reply is of use. Parked replies must not count for the front
-/// one: they wait for it.
+/// What has to leave before more of this reply is of use. Parked replies must not count for the
+/// front one: they wait for it.
 std::size_t Session::bytes_ahead(std::uint64_t sequence) const {
   return slots_.empty() || slots_.is_front(sequence) ? out_.size() : output_bytes();
 }
@@ -165,7 +175,8 @@ Flow Session::output_flow(std::uint64_t sequence) {
 }
 
 void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane>& lane) {
-  const bool known = std::any_of(paused_.begin(), paused_.end(), [&](const Paused& paused) { return paused.lane == lane; });
+  const bool known = std::any_of(paused_.begin(), paused_.end(),
+                                 [&](const Paused& paused) { return paused.lane == lane; });
   if (!known) paused_.push_back({sequence, lane});
 }
 
@@ -194,7 +205,8 @@ void Session::resume_paused() {
   }
 }
 
-void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now) {
+void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands,
+                       state::Nanos now) {
   apply_effect(slot, commands);
   slot.unanswered -= std::min(commands, slot.unanswered);
   if (slot.aside) {
@@ -210,7 +222,8 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
   if (slot.state == Slot::State::kFence && !slot.fence_asked) {
     slot.fence_asked = true;
     context_.counters.fences.add();
-    context_.fences.start_fence(requester(sequence));  // may come back at once: the slot may be gone
+    context_.fences.start_fence(
+        requester(sequence));  // may come back at once: the slot may be gone
   }
   release_ready();
   if (slots_.empty()) settle_lease(now);
@@ -251,7 +264,8 @@ void Session::on_action_reply(Slot& slot, std::string_view reply) {
   const bool ok = reply.front() == '+';
   const bool front = &slot == &slots_.front();
   switch (slot.action) {
-    case SlotAction::kNone: return;
+    case SlotAction::kNone:
+      return;
     case SlotAction::kExec:
       // The queued SELECT happened only if EXEC gave an array.
       if (transaction_database_ && reply.front() == '*' && reply.substr(0, 3) != "*-1") {
@@ -269,7 +283,8 @@ void Session::on_action_reply(Slot& slot, std::string_view reply) {
       append_reply(slot, front, reply);
       return;
     case SlotAction::kAuth:
-    case SlotAction::kHello: break;
+    case SlotAction::kHello:
+      break;
   }
   awaiting_ = false;
   if (!ok) {
@@ -281,7 +296,8 @@ void Session::on_action_reply(Slot& slot, std::string_view reply) {
   state_.authenticated = true;
   // The upstream has just confirmed who this is; the L1 holds what the link's user may read (I14).
   const bool same_user = state_.identity.acl_user() == context_.identity.acl_user();
-  eligible_ = context_.cache_enabled && (same_user || !state::holds(state::Invariant::kI14Identity));
+  eligible_ =
+      context_.cache_enabled && (same_user || !state::holds(state::Invariant::kI14Identity));
   if (slot.action == SlotAction::kAuth) {
     append_reply(slot, front, reply);
     return;
@@ -293,7 +309,8 @@ void Session::on_action_reply(Slot& slot, std::string_view reply) {
   append_reply(slot, front, out);
 }
 
-void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result, state::Nanos now) {
+void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result,
+                         state::Nanos now) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kFetch) return;
   if (result.outcome != fill::FetchOutcome::kReply) {
@@ -327,15 +344,16 @@ void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result
   if (slots_.empty()) settle_lease(now);
 }
 
-/// Sends a read that has a slot upstream, beside the session's lane: too large for a fill link, or the
-/// link was lost.
+/// Sends a read that has a slot upstream, beside the session's lane: too large for a fill link, or
+/// the link was lost.
 void Session::read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone) {
   const state::Nanos now = state::now();
   slot.state = Slot::State::kUpstream;
   slot.aside = true;
   slot.unanswered = 1;
   std::shared_ptr<upstream::Lane> way;
-  const auto own = std::count_if(asides_.begin(), asides_.end(), [](const Aside& aside) { return aside.own; });
+  const auto own =
+      std::count_if(asides_.begin(), asides_.end(), [](const Aside& aside) { return aside.own; });
   if (alone && own < kMaxAsides) way = context_.lanes.lease(channel_key(), now);
   const bool dedicated = way != nullptr;
   if (!way) way = context_.lanes.pick(channel_key(), now);
@@ -356,7 +374,8 @@ void Session::finish_aside(std::uint64_t sequence, bool clean) {
     const bool own = it->own;
     asides_.erase(it);
     if (!own) return;
-    paused_.erase(std::remove_if(paused_.begin(), paused_.end(), [&](const Paused& paused) { return paused.lane == way; }),
+    paused_.erase(std::remove_if(paused_.begin(), paused_.end(),
+                                 [&](const Paused& paused) { return paused.lane == way; }),
                   paused_.end());
     // The connection an AUTH was tried on is somebody now: nobody else gets it.
     const Slot* slot = slots_.find(sequence);
@@ -380,12 +399,24 @@ void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view tex
 std::string Session::failure_text(const Failure& failure, bool unknown_outcome) const {
   std::string text = "ERR upstream " + context_.upstream_name;
   switch (failure.kind) {
-    case FailureKind::kConnect: text += " unavailable: "; break;
-    case FailureKind::kRefused: text += " refused the connection: "; break;
-    case FailureKind::kTimeout: text += " timed out: "; break;
-    case FailureKind::kClosed: text += " lost: "; break;
-    case FailureKind::kProtocol: text += " broke the protocol: "; break;
-    case FailureKind::kLimit: text += " not asked: "; break;
+    case FailureKind::kConnect:
+      text += " unavailable: ";
+      break;
+    case FailureKind::kRefused:
+      text += " refused the connection: ";
+      break;
+    case FailureKind::kTimeout:
+      text += " timed out: ";
+      break;
+    case FailureKind::kClosed:
+      text += " lost: ";
+      break;
+    case FailureKind::kProtocol:
+      text += " broke the protocol: ";
+      break;
+    case FailureKind::kLimit:
+      text += " not asked: ";
+      break;
   }
   text += failure.detail;
   if (unknown_outcome) text += "; the outcome of this command is unknown";
@@ -393,16 +424,18 @@ std::string Session::failure_text(const Failure& failure, bool unknown_outcome) 
 }
 
 bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
-  // A write behind it may have been executed, and must not be seen by a read that came before it (I10).
+  // A write behind it may have been executed, and must not be seen by a read that came before it
+  // (I10).
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& other = slots_[i];
-    if (other.state == Slot::State::kUpstream && other.command_class == CommandClass::kWrite && &other != &slot) {
+    if (other.state == Slot::State::kUpstream && other.command_class == CommandClass::kWrite &&
+        &other != &slot) {
       return false;
     }
   }
   // The run must be all that its slot waits for: replies of a slot stay in order.
-  if (run.command_class != CommandClass::kRead || slot.retried || run.reply_begun || run.requests.empty() ||
-      slot.unanswered != run.unanswered) {
+  if (run.command_class != CommandClass::kRead || slot.retried || run.reply_begun ||
+      run.requests.empty() || slot.unanswered != run.unanswered) {
     return false;
   }
   // All of a session's commands stay on one lane: what was sent again earlier has chosen it.
@@ -437,17 +470,21 @@ void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos n
     aborted_ = state::DisconnectReason::kUpstreamLost;
     return;
   }
-  // Asked once more only where there is time left: the client's deadline counts from its first asking.
-  const bool in_time = failure.kind == FailureKind::kClosed || failure.kind == FailureKind::kProtocol;
+  // Asked once more only where there is time left: the client's deadline counts from its first
+  // asking.
+  const bool in_time =
+      failure.kind == FailureKind::kClosed || failure.kind == FailureKind::kProtocol;
   if (in_time && resend(run, *slot, now)) return;
   if (slot->aside) finish_aside(run.to.slot, false);
-  const bool refused_state = slot->action == SlotAction::kSelect && failure.kind == FailureKind::kRefused;
+  const bool refused_state =
+      slot->action == SlotAction::kSelect && failure.kind == FailureKind::kRefused;
   const bool unknown = run.command_class == CommandClass::kWrite && run.sent;
   if (unknown) context_.counters.writes_outcome_unknown.add(run.unanswered);
   // A slot may span several runs: only this run's commands are lost.
   const std::uint32_t kept = slot->unanswered - std::min(run.unanswered, slot->unanswered);
   std::string error;
-  resp::append_error(error, refused_state ? std::string(failure.detail) : failure_text(failure, unknown));
+  resp::append_error(error,
+                     refused_state ? std::string(failure.detail) : failure_text(failure, unknown));
   context_.counters.requests_failed.add(run.unanswered);
   for (std::uint32_t i = 0; i < run.unanswered; ++i) {
     append_reply(*slot, slots_.is_front(run.to.slot), error);
@@ -483,9 +520,11 @@ bool Session::on_tick(state::Nanos now) {
     // I11: a follower has a deadline of its own; what comes later finds no slot that waits for it.
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
-      if (slot.state != Slot::State::kFetch || now - slot.started <= context_.command_timeout) continue;
-      const std::string text = "ERR upstream " + context_.upstream_name + " timed out: no reply within " +
-                               std::to_string(context_.command_timeout / state::kMillisecond) + " ms";
+      if (slot.state != Slot::State::kFetch || now - slot.started <= context_.command_timeout)
+        continue;
+      const std::string text =
+          "ERR upstream " + context_.upstream_name + " timed out: no reply within " +
+          std::to_string(context_.command_timeout / state::kMillisecond) + " ms";
       context_.counters.requests_failed.add();
       std::string error;
       resp::append_error(error, text);
@@ -500,9 +539,11 @@ bool Session::on_tick(state::Nanos now) {
     watch = true;
     const bool over = output_bytes() >= context_.output_limit;
     const state::Nanos still = now - output_progress_at_;
-    const bool others = std::any_of(paused_.begin(), paused_.end(),
-                                    [](const Paused& paused) { return paused.lane->others_wait(); });
-    // Who waits behind a paused reply may have come after it paused: memory is spent for them first.
+    const bool others = std::any_of(paused_.begin(), paused_.end(), [](const Paused& paused) {
+      return paused.lane->others_wait();
+    });
+    // Who waits behind a paused reply may have come after it paused: memory is spent for them
+    // first.
     if (others && !over) resume_lanes_with_waiters();
     if (over && others && still > kPatience) {
       aborted_ = state::DisconnectReason::kOutputLimit;

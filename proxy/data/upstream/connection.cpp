@@ -24,12 +24,17 @@ std::uint64_t random_bits() {
 
 state::UpstreamError error_label(FailureKind kind) {
   switch (kind) {
-    case FailureKind::kRefused: return state::UpstreamError::kHandshake;
-    case FailureKind::kTimeout: return state::UpstreamError::kTimeout;
-    case FailureKind::kClosed: return state::UpstreamError::kClosed;
-    case FailureKind::kProtocol: return state::UpstreamError::kProtocol;
+    case FailureKind::kRefused:
+      return state::UpstreamError::kHandshake;
+    case FailureKind::kTimeout:
+      return state::UpstreamError::kTimeout;
+    case FailureKind::kClosed:
+      return state::UpstreamError::kClosed;
+    case FailureKind::kProtocol:
+      return state::UpstreamError::kProtocol;
     case FailureKind::kConnect:
-    case FailureKind::kLimit: break;
+    case FailureKind::kLimit:
+      break;
   }
   return state::UpstreamError::kConnect;
 }
@@ -51,7 +56,9 @@ Connection::~Connection() {
   if (dedicated_) context_.counters.upstream_dedicated.sub();
 }
 
-void Connection::start(state::Nanos now) { perform(fsm_.start(now)); }
+void Connection::start(state::Nanos now) {
+  perform(fsm_.start(now));
+}
 
 void Connection::close() {
   // Whoever still waits is told; there is no next life.
@@ -62,12 +69,16 @@ void Connection::close() {
 
 void Connection::perform(ConnectionFsm::Action action) {
   switch (action) {
-    case ConnectionFsm::Action::kNone: return;
-    case ConnectionFsm::Action::kConnect: connect(); return;
+    case ConnectionFsm::Action::kNone:
+      return;
+    case ConnectionFsm::Action::kConnect:
+      connect();
+      return;
     case ConnectionFsm::Action::kSendHandshake: {
       // A fresh socket takes a few hundred bytes at once; if not, the connection is of no use.
       const std::string& request = fsm_.handshake_request();
-      const ssize_t n = ::send(socket_.native_handle(), request.data(), request.size(), MSG_NOSIGNAL);
+      const ssize_t n =
+          ::send(socket_.native_handle(), request.data(), request.size(), MSG_NOSIGNAL);
       if (n != static_cast<ssize_t>(request.size())) {
         fail(FailureKind::kClosed, "handshake could not be sent");
         return;
@@ -75,21 +86,26 @@ void Connection::perform(ConnectionFsm::Action action) {
       read();
       return;
     }
-    case ConnectionFsm::Action::kGoLive: go_live(); return;
+    case ConnectionFsm::Action::kGoLive:
+      go_live();
+      return;
     case ConnectionFsm::Action::kFail: {
-      context_.counters.upstream_errors[static_cast<std::size_t>(error_label(fsm_.failure_kind()))].add();
+      context_.counters.upstream_errors[static_cast<std::size_t>(error_label(fsm_.failure_kind()))]
+          .add();
       shut();
       const std::string detail = fsm_.last_error();
       const FailureKind kind = fsm_.failure_kind();
-      // A connection that had worked is opened again at once, so that reads which are asked once more
-      // find it.
+      // A connection that had worked is opened again at once, so that reads which are asked once
+      // more find it.
       const auto next = fsm_.on_tick(state::now(), random_bits());
       mux_.fail({kind, detail});
-      // Later: this may happen inside a session's own turn, which must not be taken up again within it.
-      boost::asio::post(context_.io, [&sink = context_.sink, congested = std::exchange(was_congested_, false)] {
-        if (congested) sink.on_uncongested();
-        sink.on_batch_end();
-      });
+      // Later: this may happen inside a session's own turn, which must not be taken up again within
+      // it.
+      boost::asio::post(context_.io,
+                        [&sink = context_.sink, congested = std::exchange(was_congested_, false)] {
+                          if (congested) sink.on_uncongested();
+                          sink.on_batch_end();
+                        });
       perform(next);
       return;
     }
@@ -98,7 +114,8 @@ void Connection::perform(ConnectionFsm::Action action) {
 
 void Connection::connect() {
   const auto snapshot = context_.topology.load();
-  auto addresses = std::make_shared<std::vector<net::SocketEndpoint>>(net::socket_endpoints(snapshot->primary));
+  auto addresses =
+      std::make_shared<std::vector<net::SocketEndpoint>>(net::socket_endpoints(snapshot->primary));
   if (addresses->empty()) {
     fail(FailureKind::kConnect,
          snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
@@ -118,22 +135,24 @@ void Connection::try_next_address(std::shared_ptr<std::vector<net::SocketEndpoin
     fail(FailureKind::kConnect, ec.message());
     return;
   }
-  socket_.async_connect(endpoint, [self = shared_from_this(), life = life_, addresses = std::move(addresses),
-                                   index](const net::ErrorCode& result) mutable {
-    if (life != self->life_ || self->fsm_.status() != ConnectionFsm::Status::kConnecting) return;
-    if (result) {
-      if (index + 1 < addresses->size()) {
-        self->try_next_address(std::move(addresses), index + 1);
-      } else {
-        self->fail(FailureKind::kConnect, result.message());
-      }
-      return;
-    }
-    net::ErrorCode ignored;
-    self->socket_.non_blocking(true, ignored);
-    net::tune(self->socket_);
-    self->perform(self->fsm_.on_connected(state::now()));
-  });
+  socket_.async_connect(
+      endpoint, [self = shared_from_this(), life = life_, addresses = std::move(addresses),
+                 index](const net::ErrorCode& result) mutable {
+        if (life != self->life_ || self->fsm_.status() != ConnectionFsm::Status::kConnecting)
+          return;
+        if (result) {
+          if (index + 1 < addresses->size()) {
+            self->try_next_address(std::move(addresses), index + 1);
+          } else {
+            self->fail(FailureKind::kConnect, result.message());
+          }
+          return;
+        }
+        net::ErrorCode ignored;
+        self->socket_.non_blocking(true, ignored);
+        net::tune(self->socket_);
+        self->perform(self->fsm_.on_connected(state::now()));
+      });
 }
 
 void Connection::go_live() {
@@ -149,18 +168,19 @@ void Connection::go_live() {
 void Connection::read() {
   if (reading_ || paused_ || !socket_.is_open()) return;
   reading_ = true;
-  socket_.async_read_some(boost::asio::buffer(buffer_),
-                          [self = shared_from_this(), life = life_](const net::ErrorCode& ec, std::size_t n) {
-                            if (life != self->life_) return;
-                            self->reading_ = false;
-                            if (ec) {
-                              self->fail(FailureKind::kClosed, ec == boost::asio::error::eof
-                                                                   ? "connection closed by the upstream"
-                                                                   : ec.message());
-                              return;
-                            }
-                            self->on_read(n);
-                          });
+  socket_.async_read_some(
+      boost::asio::buffer(buffer_),
+      [self = shared_from_this(), life = life_](const net::ErrorCode& ec, std::size_t n) {
+        if (life != self->life_) return;
+        self->reading_ = false;
+        if (ec) {
+          self->fail(FailureKind::kClosed, ec == boost::asio::error::eof
+                                               ? "connection closed by the upstream"
+                                               : ec.message());
+          return;
+        }
+        self->on_read(n);
+      });
 }
 
 void Connection::on_read(std::size_t n) {
@@ -248,8 +268,9 @@ void Connection::wait_writable() {
 void Connection::on_tick(state::Nanos now) {
   // While we do not read, the upstream is not to blame; the session watches the client that is.
   if (fsm_.accepts_commands() && !paused_ && mux_.overdue(now, context_.command_timeout)) {
-    fail(FailureKind::kTimeout,
-         "no reply within " + std::to_string(context_.command_timeout / state::kMillisecond) + " ms");
+    fail(FailureKind::kTimeout, "no reply within " +
+                                    std::to_string(context_.command_timeout / state::kMillisecond) +
+                                    " ms");
     return;
   }
   perform(fsm_.on_tick(now, random_bits()));

@@ -35,7 +35,9 @@ struct UpstreamContext {
   state::Nanos command_timeout;
 };
 
-class Connection : public Lane, public net::Flushable, public std::enable_shared_from_this<Connection> {
+class Connection : public Lane,
+                   public net::Flushable,
+                   public std::enable_shared_from_this<Connection> {
  public:
   /// `dedicated`: one requester at a time, one life.
   Connection(UpstreamContext& context, const ChannelKey& key, bool dedicated);
@@ -49,8 +51,8 @@ class Connection : public Lane, public net::Flushable, public std::enable_shared
   ConnectionFsm::Status status() const { return fsm_.status(); }
   const ChannelKey& key() const { return fsm_.key(); }
 
-  void submit(std::string_view request, const Requester& to, CommandClass command_class, bool bounded,
-              state::Nanos now) override {
+  void submit(std::string_view request, const Requester& to, CommandClass command_class,
+              bool bounded, state::Nanos now) override {
     mux_.submit(request, to, command_class, bounded, now);
     want_flush();
   }
@@ -80,7 +82,8 @@ class Connection : public Lane, public net::Flushable, public std::enable_shared
  private:
   void perform(ConnectionFsm::Action action);
   void connect();
-  void try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses, std::size_t index);
+  void try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses,
+                        std::size_t index);
   void go_live();
   void read();
   void on_read(std::size_t n);
@@ -100,7 +103,7 @@ class Connection : public Lane, public net::Flushable, public std::enable_shared
   std::vector<char> buffer_;
   std::uint64_t life_ = 0;  // of the socket: late handlers of an earlier one do nothing
   bool dedicated_;
-  bool counted_ = false;       // in the established gauge
+  bool counted_ = false;  // in the established gauge
   bool flush_wanted_ = false;
   bool waiting_writable_ = false;
   bool was_congested_ = false;

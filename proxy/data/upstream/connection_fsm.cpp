@@ -19,24 +19,27 @@ ConnectionFsm::Action ConnectionFsm::on_connected(state::Nanos now) {
   return Action::kSendHandshake;
 }
 
-ConnectionFsm::Action ConnectionFsm::on_handshake_bytes(std::string_view bytes, std::size_t& consumed,
-                                                        state::Nanos now, std::uint64_t random) {
+ConnectionFsm::Action ConnectionFsm::on_handshake_bytes(std::string_view bytes,
+                                                        std::size_t& consumed, state::Nanos now,
+                                                        std::uint64_t random) {
   switch (handshake_->feed(bytes, consumed)) {
-    case Handshake::Result::kMore: return Action::kNone;
+    case Handshake::Result::kMore:
+      return Action::kNone;
     case Handshake::Result::kDone:
       status_ = Status::kLive;
       live_since_ = now;
       return Action::kGoLive;
-    case Handshake::Result::kRefused: break;
+    case Handshake::Result::kRefused:
+      break;
   }
   return on_failed(FailureKind::kRefused, handshake_->refusal(), now, random);
 }
 
-ConnectionFsm::Action ConnectionFsm::on_failed(FailureKind kind, std::string_view detail, state::Nanos now,
-                                               std::uint64_t random) {
+ConnectionFsm::Action ConnectionFsm::on_failed(FailureKind kind, std::string_view detail,
+                                               state::Nanos now, std::uint64_t random) {
   if (status_ == Status::kBackoff || status_ == Status::kClosed) return Action::kNone;
-  // The first retry after a connection that worked for a while is immediate: it was a blip until proven
-  // otherwise. One that ends as soon as it is made is no better than one that is refused.
+  // The first retry after a connection that worked for a while is immediate: it was a blip until
+  // proven otherwise. One that ends as soon as it is made is no better than one that is refused.
   const bool worked = status_ == Status::kLive && now - live_since_ >= options_.proven_after;
   if (worked) attempt_ = 0;
   failure_kind_ = kind;
@@ -56,10 +59,12 @@ ConnectionFsm::Action ConnectionFsm::on_tick(state::Nanos now, std::uint64_t ran
     case Status::kHandshake:
       if (now < deadline_) return Action::kNone;
       return on_failed(FailureKind::kConnect, "connect timed out", now, random);
-    case Status::kBackoff: return now < deadline_ ? Action::kNone : start(now);
+    case Status::kBackoff:
+      return now < deadline_ ? Action::kNone : start(now);
     case Status::kIdle:
     case Status::kLive:
-    case Status::kClosed: return Action::kNone;
+    case Status::kClosed:
+      return Action::kNone;
   }
   return Action::kNone;
 }

@@ -5,11 +5,12 @@
 //                        +------ failed/timeout ----+---- lost --------+
 //                                        |
 //                                        v
-//                     kBackoff --deadline--> kConnecting     (a dedicated connection ends in kClosed)
+//                     kBackoff --deadline--> kConnecting     (a dedicated connection ends in
+//                     kClosed)
 //
-// On the wire: nothing in kIdle, kConnecting, kBackoff; the handshake's requests in kHandshake; only
-// commands in kLive. Commands may be queued in kConnecting and kHandshake and are sent in kLive; in
-// kBackoff they are refused at once with last_error().
+// On the wire: nothing in kIdle, kConnecting, kBackoff; the handshake's requests in kHandshake;
+// only commands in kLive. Commands may be queued in kConnecting and kHandshake and are sent in
+// kLive; in kBackoff they are refused at once with last_error().
 #pragma once
 
 #include <cstdint>
@@ -41,21 +42,25 @@ class ConnectionFsm {
     state::Nanos connect_timeout = state::kSecond;  // connect and handshake together
     net::BackoffPolicy backoff;
     bool reconnect = true;  // false: dedicated, one life
-    state::Nanos proven_after = 500 * state::kMillisecond;  // a live connection that lasted so long had worked
+    state::Nanos proven_after =
+        500 * state::kMillisecond;  // a live connection that lasted so long had worked
   };
 
   explicit ConnectionFsm(Options options) : options_(std::move(options)) {}
 
   Action start(state::Nanos now);
   Action on_connected(state::Nanos now);
-  Action on_handshake_bytes(std::string_view bytes, std::size_t& consumed, state::Nanos now, std::uint64_t random);
+  Action on_handshake_bytes(std::string_view bytes, std::size_t& consumed, state::Nanos now,
+                            std::uint64_t random);
   /// The socket ended or could not be opened, or the multiplexer gave the connection up.
-  Action on_failed(FailureKind kind, std::string_view detail, state::Nanos now, std::uint64_t random);
+  Action on_failed(FailureKind kind, std::string_view detail, state::Nanos now,
+                   std::uint64_t random);
   Action on_tick(state::Nanos now, std::uint64_t random);
 
   Status status() const { return status_; }
   bool accepts_commands() const {
-    return status_ == Status::kLive || status_ == Status::kConnecting || status_ == Status::kHandshake;
+    return status_ == Status::kLive || status_ == Status::kConnecting ||
+           status_ == Status::kHandshake;
   }
   const std::string& handshake_request() const { return handshake_->request(); }
   FailureKind failure_kind() const { return failure_kind_; }

@@ -23,16 +23,17 @@ class Lane {
   virtual Failure last_failure() const = 0;
 
   /// One command in canonical encoding. `bounded`: the command timeout applies to it.
-  virtual void submit(std::string_view request, const Requester& to, CommandClass command_class, bool bounded,
-                      state::Nanos now) = 0;
+  virtual void submit(std::string_view request, const Requester& to, CommandClass command_class,
+                      bool bounded, state::Nanos now) = 0;
 
-  /// A command that comes in pieces. Only on a dedicated lane with nothing outstanding; nothing else
-  /// is submitted before it was answered.
+  /// A command that comes in pieces. Only on a dedicated lane with nothing outstanding; nothing
+  /// else is submitted before it was answered.
   virtual void begin_large(const Requester& to, state::Nanos now) = 0;
   /// Pieces of a large command, or requests of a relayed lane.
   virtual void append_opaque(std::string_view bytes) = 0;
 
-  /// Replies are passed on as they come from now on; only on a dedicated lane with nothing outstanding.
+  /// Replies are passed on as they come from now on; only on a dedicated lane with nothing
+  /// outstanding.
   virtual void start_relay(const Requester& to) = 0;
 
   /// More is staged than the upstream takes: wait for ReplySink::on_uncongested.
@@ -54,7 +55,8 @@ class LaneProvider {
   virtual std::shared_ptr<Lane> pick(const ChannelKey& key, state::Nanos now) = 0;
   /// A lane for one session alone; null at the limit (upstream.max_dedicated).
   virtual std::shared_ptr<Lane> lease(const ChannelKey& key, state::Nanos now) = 0;
-  /// Ends a lease. `clean`: everything was answered and the connection's state is as after its handshake.
+  /// Ends a lease. `clean`: everything was answered and the connection's state is as after its
+  /// handshake.
   virtual void give_back(const std::shared_ptr<Lane>& lane, bool clean, state::Nanos now) = 0;
 };
 

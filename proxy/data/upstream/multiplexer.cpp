@@ -150,7 +150,8 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
     if (status == resp::FrameScanner::Status::kError) return Status::kProtocolError;
 
     // An incomplete reply is left; the scanner has consumed all of it.
-    if (pending_.front().check && scanner_.announced_bytes() > check_.size()) return Status::kProtocolError;
+    if (pending_.front().check && scanner_.announced_bytes() > check_.size())
+      return Status::kProtocolError;
     if (streaming_) {
       flow = sink_.on_fragment(pending_.front().to, bytes, false);
     } else if (scanner_.announced_bytes() >= kStreamFrom) {
@@ -186,8 +187,13 @@ void Multiplexer::fail(const Failure& failure) {
       offset += run.bytes;
       continue;
     }
-    LostRun report{run.to, run.command_class, run.unanswered, run.answered, run.large || offset < written,
-                   reply_begun, {}};
+    LostRun report{run.to,
+                   run.command_class,
+                   run.unanswered,
+                   run.answered,
+                   run.large || offset < written,
+                   reply_begun,
+                   {}};
     if (!run.large) report.requests = std::string_view(bytes).substr(offset, run.bytes);
     reply_begun = false;
     if (!run.large) offset += run.bytes;

@@ -5,9 +5,9 @@
 //   pending_: one run per stretch of commands of one requester, in wire order
 //
 // A reply is matched to the oldest unanswered command and to nothing else. A requester that leaves
-// is never taken out of pending_: its reply comes, finds nobody and is dropped by the sink. Anything
-// that cannot be matched (a frame nobody asked for, a push, a malformed frame) is an error that ends
-// the connection; every run is then lost, in order.
+// is never taken out of pending_: its reply comes, finds nobody and is dropped by the sink.
+// Anything that cannot be matched (a frame nobody asked for, a push, a malformed frame) is an error
+// that ends the connection; every run is then lost, in order.
 //
 // Bytes stay until they are answered, so that lost reads can be sent again elsewhere.
 #pragma once
@@ -31,8 +31,8 @@ class Multiplexer {
   explicit Multiplexer(ReplySink& sink) : sink_(sink) {}
 
   /// Stages one command in canonical encoding. `bounded`: command_timeout applies to it.
-  void submit(std::string_view request, const Requester& to, CommandClass command_class, bool bounded,
-              state::Nanos now);
+  void submit(std::string_view request, const Requester& to, CommandClass command_class,
+              bool bounded, state::Nanos now);
 
   /// Starts a command whose bytes follow in pieces (a large request). Nobody else may use the
   /// connection until its end; its reply is matched as any other.
@@ -94,8 +94,8 @@ class Multiplexer {
   RingQueue<Run> pending_;
   std::uint64_t outstanding_ = 0;
   resp::FrameScanner scanner_;
-  std::string check_;     // the reply of the check under way
-  std::string partial_;   // a small reply that has not come whole
+  std::string check_;    // the reply of the check under way
+  std::string partial_;  // a small reply that has not come whole
   bool streaming_ = false;
   bool relaying_ = false;
   Requester relay_to_;

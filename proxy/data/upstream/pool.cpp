@@ -6,10 +6,10 @@
 namespace pillion::data::upstream {
 namespace {
 
-constexpr state::Nanos kIdleLife = 30 * state::kSecond;      // of a dedicated connection nobody uses
-constexpr state::Nanos kChannelLife = 60 * state::kSecond;   // of a channel without clients
-constexpr std::size_t kMaxIdle = 64;                         // dedicated ones kept per channel
-constexpr std::uint32_t kExtraShared = 4;                    // opened while others carry a large reply
+constexpr state::Nanos kIdleLife = 30 * state::kSecond;     // of a dedicated connection nobody uses
+constexpr state::Nanos kChannelLife = 60 * state::kSecond;  // of a channel without clients
+constexpr std::size_t kMaxIdle = 64;                        // dedicated ones kept per channel
+constexpr std::uint32_t kExtraShared = 4;  // opened while others carry a large reply
 
 /// A connection that just ended has nothing outstanding, and is the worst choice for all that.
 bool better(const Connection& a, const Connection& b) {
@@ -47,7 +47,8 @@ const std::shared_ptr<Connection>& Channel::pick(state::Nanos now) {
 }
 
 bool Channel::idle() const {
-  return std::all_of(shared_.begin(), shared_.end(), [](const auto& connection) { return connection->idle(); });
+  return std::all_of(shared_.begin(), shared_.end(),
+                     [](const auto& connection) { return connection->idle(); });
 }
 
 Channel& Pool::channel(const ChannelKey& key, state::Nanos now) {
@@ -64,7 +65,8 @@ std::shared_ptr<Lane> Pool::lease(const ChannelKey& key, state::Nanos now) {
   Channel& channel = this->channel(key, now);
   // The latest one given back whose check was answered.
   for (auto it = channel.idle_.rbegin(); it != channel.idle_.rend(); ++it) {
-    if (it->connection->status() != ConnectionFsm::Status::kLive || !it->connection->idle()) continue;
+    if (it->connection->status() != ConnectionFsm::Status::kLive || !it->connection->idle())
+      continue;
     std::shared_ptr<Connection> connection = std::move(it->connection);
     channel.idle_.erase(std::next(it).base());
     return connection;
@@ -79,7 +81,8 @@ std::shared_ptr<Lane> Pool::lease(const ChannelKey& key, state::Nanos now) {
 void Pool::give_back(const std::shared_ptr<Lane>& lane, bool clean, state::Nanos now) {
   // Every lane of ours is a connection.
   const auto connection = std::static_pointer_cast<Connection>(lane);
-  const bool reusable = clean && connection->status() == ConnectionFsm::Status::kLive && connection->idle();
+  const bool reusable =
+      clean && connection->status() == ConnectionFsm::Status::kLive && connection->idle();
   if (reusable) {
     const auto found = channels_.find(connection->key());
     if (found != channels_.end() && found->second->idle_.size() < kMaxIdle) {
@@ -100,14 +103,16 @@ void Pool::on_tick(state::Nanos now) {
     // Oldest first: they were given back in order.
     auto& idle = channel.idle_;
     const auto fresh = std::find_if(idle.begin(), idle.end(), [now](const Channel::Idle& item) {
-      return now - item.since < kIdleLife && item.connection->status() == ConnectionFsm::Status::kLive;
+      return now - item.since < kIdleLife &&
+             item.connection->status() == ConnectionFsm::Status::kLive;
     });
     for (auto old = idle.begin(); old != fresh; ++old) old->connection->close();
     idle.erase(idle.begin(), fresh);
 
     auto& all = channel.shared_;
     while (all.size() > channel.shared_connections_) {
-      const auto extra = std::find_if(all.begin(), all.end(), [](const auto& c) { return c->idle(); });
+      const auto extra =
+          std::find_if(all.begin(), all.end(), [](const auto& c) { return c->idle(); });
       if (extra == all.end()) break;
       const auto connection = *extra;
       all.erase(extra);

@@ -71,7 +71,7 @@ class Pool : public LaneProvider {
   UpstreamContext& context_;
   Options options_;
   std::map<ChannelKey, std::unique_ptr<Channel>> channels_;
-  Channel* latest_ = nullptr;  // nearly every call asks for the same one
+  Channel* latest_ = nullptr;                         // nearly every call asks for the same one
   std::vector<std::weak_ptr<Connection>> dedicated_;  // all alive, leased or idle; for ticks
 };
 

@@ -103,9 +103,8 @@ TEST(Validate, RulesThatCannotDoWhatTheySay) {
                         {"b*", true, Millis{61'000}},
                         {"c*", false, Millis{1'000}},
                         {"d*", false, std::nullopt}};
-  EXPECT_THAT(
-      findings(config),
-      ElementsAre(HasSubstr("cache.rules[2] says cache: false and max_age")));
+  EXPECT_THAT(findings(config),
+              ElementsAre(HasSubstr("cache.rules[2] says cache: false and max_age")));
 }
 
 TEST(Validate, AllAtOnce) {

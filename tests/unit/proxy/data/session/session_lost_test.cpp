@@ -89,7 +89,8 @@ TEST_F(SessionLost, AReadAheadOfALostWriteIsNotAskedAgain) {
   const auto first = lanes_.shared_.at(key());
   (void)first->sent();
   first->lose();
-  EXPECT_EQ(heard(), std::string(kLost) + std::string(kUnknown)) << "the write may have happened already";
+  EXPECT_EQ(heard(), std::string(kLost) + std::string(kUnknown))
+      << "the write may have happened already";
 }
 
 TEST_F(SessionLost, WithoutAnotherWayTheReasonIsSaid) {

@@ -193,7 +193,8 @@ TEST_F(MemoryOfLargeValues, HalfAGibibytePassesInBothDirectionsWithoutStoppingOt
     EXPECT_GT(bystander.rounds(), 20U);
   }
   EXPECT_EQ(redis("STRLEN", "large"), static_cast<std::int64_t>(kSize));
-  {
+  // Several times: the reply is held back and let go again at other moments.
+  for (int round = 0; round < 5; ++round) {
     Bystander bystander(pillion);
     RespClient reader = pillion.client();
     reader.send("GET", "large");
@@ -209,11 +210,11 @@ TEST_F(MemoryOfLargeValues, HalfAGibibytePassesInBothDirectionsWithoutStoppingOt
         [&](std::string_view bytes) {
           for (const char c : bytes) wrong += c != pattern(at++) ? 1 : 0;
         },
-        60s);
+        20s);
     EXPECT_EQ(wrong, 0U);
     reader.stream(2, [](std::string_view bytes) { EXPECT_LE(bytes.size(), 2U); });
     EXPECT_EQ(reader("PING"), "PONG");
-    worst_get = bystander.worst_ms();
+    worst_get = std::max(worst_get, bystander.worst_ms());
     EXPECT_GT(bystander.rounds(), 20U);
   }
   RecordProperty("worst_wait_of_others_ms", std::to_string(std::max(worst_set, worst_get)));
@@ -296,29 +297,34 @@ TEST_F(MemoryOfPatientClients, OneThatDoesNotReadIsNotReadFromAndLosesNothing) {
   constexpr std::uint64_t kMost = 400'000;  // 4 GB of replies: nobody may take them all
   redis("SET", "k", std::string(10'000, 'x'));
   const std::uint64_t base = pillion.rss_bytes();
-  RespClient client = pillion.client();
-  client.socket().shrink_buffers(32 << 10);
   const std::string command = encode({"GETRANGE", "k", "0", "9999"});
-  std::uint64_t sent_bytes = 0;
-  Moment last_progress = Clock::now();
-  while (sent_bytes < kMost * command.size() && Clock::now() - last_progress < 1s) {
-    const std::size_t sent =
-        client.socket().send_some(std::string_view(command).substr(sent_bytes % command.size()));
-    sent_bytes += sent;
-    if (sent > 0) {
-      last_progress = Clock::now();
-    } else {
-      std::this_thread::sleep_for(1ms);
+  std::string many;
+  for (int i = 0; i < 1'000; ++i) many += command;
+  for (int round = 0; round < 5; ++round) {
+    RespClient client = pillion.client();
+    client.socket().shrink_buffers(32 << 10);
+    std::uint64_t sent_bytes = 0;
+    Moment last_progress = Clock::now();
+    while (sent_bytes < kMost * command.size() && Clock::now() - last_progress < 700ms) {
+      const auto rest = std::string_view(many).substr(sent_bytes % command.size());
+      const std::size_t sent = client.socket().send_some(rest);
+      sent_bytes += sent;
+      if (sent > 0) {
+        last_progress = Clock::now();
+      } else {
+        std::this_thread::sleep_for(1ms);
+      }
     }
+    EXPECT_LT(sent_bytes, kMost * command.size()) << "it is not read any more";
+    EXPECT_LT(pillion.rss_bytes(), base + 64 * kMiB);
+    const std::uint64_t whole = sent_bytes / command.size();
+    for (std::uint64_t i = 0; i < whole; ++i) {
+      ASSERT_EQ(client.read().text.size(), 10'000U)
+          << "round " << round << ", reply " << i << " of " << whole;
+    }
+    client.send_raw(std::string_view(command).substr(sent_bytes % command.size()));
+    EXPECT_EQ(client.read().text.size(), 10'000U);
   }
-  EXPECT_LT(sent_bytes, kMost * command.size()) << "it is not read any more";
-  EXPECT_LT(pillion.rss_bytes(), base + 64 * kMiB);
-  const std::uint64_t whole = sent_bytes / command.size();
-  for (std::uint64_t i = 0; i < whole; ++i) {
-    ASSERT_EQ(client.read().text.size(), 10'000U) << "reply " << i << " of " << whole;
-  }
-  client.send_raw(std::string_view(command).substr(sent_bytes % command.size()));
-  EXPECT_EQ(client.read().text.size(), 10'000U);
 }
 
 TEST_F(MemoryOfSlowClients, AnnouncedButUnsentArgumentsTakeNoMemory) {

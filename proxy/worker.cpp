@@ -124,7 +124,8 @@ Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
   registry_.use_link(link_);
 }
 
-Worker::~Worker() {
+// Posting and joining throw only for misuse of this class.
+Worker::~Worker() {  // NOLINT(bugprone-exception-escape)
   stop();
 }
 

@@ -58,7 +58,7 @@ struct Shared {
 class Worker {
  public:
   Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers);
-  ~Worker();
+  ~Worker();  // NOLINT(bugprone-exception-escape): see there
 
   /// Binds; throws std::system_error. `port` overrides the configured one when not 0 (the first
   /// worker's choice of a free port). Before start().

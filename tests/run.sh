@@ -79,16 +79,16 @@ ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
 failed=0
 if [[ -n "$quick" ]]; then
-  build release
+  build release -DPILLION_TESTS=ON -DPILLION_BENCH=ON
   test_all release --label-regex '^(unit|component)$' || failed=1
 else
-  build asan -DPILLION_BENCH=OFF
+  build asan -DPILLION_TESTS=ON -DPILLION_BENCH=OFF
   if ! test_all asan --label-regex '^(unit|component)$'; then
     echo "FAILED: unit and component tests under the address and undefined-behaviour sanitizers, see above" >&2
     failed=1
   fi
   sweep || failed=1
-  build release
+  build release -DPILLION_TESTS=ON -DPILLION_BENCH=ON
   test_all release || failed=1
 fi
 trap - EXIT

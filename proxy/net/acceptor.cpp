@@ -52,7 +52,7 @@ void remove_dead_socket(const SocketEndpoint& endpoint, const std::string& path)
 }  // namespace
 
 Acceptor::Acceptor(boost::asio::io_context& io, OnAccept on_accept)
-    : io_(io), acceptor_(io), retry_(io), on_accept_(std::move(on_accept)) {}
+    : acceptor_(io), retry_(io), on_accept_(std::move(on_accept)) {}
 
 void Acceptor::open(const ListenAddress& address, bool exclusive) {
   SocketEndpoint endpoint;

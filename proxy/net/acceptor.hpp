@@ -45,7 +45,6 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
 
   void accept();
 
-  boost::asio::io_context& io_;
   boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol> acceptor_;
   boost::asio::steady_timer retry_;
   OnAccept on_accept_;

@@ -545,12 +545,12 @@ bool Session::on_tick(state::Nanos now) {
     // Who waits behind a paused reply may have come after it paused: memory is spent for them
     // first.
     if (others && !over) resume_lanes_with_waiters();
-    if (over && others && still > kPatience) {
+    // Replies that could not be paused for went on piling up.
+    const bool far_over = output_bytes() > 2 * context_.output_limit;
+    if (far_over || (over && others && still > kPatience)) {
       aborted_ = state::DisconnectReason::kOutputLimit;
     } else if ((over || !paused_.empty()) && still > context_.output_stall_timeout) {
       aborted_ = state::DisconnectReason::kOutputStalled;
-    } else if (output_bytes() > 2 * context_.output_limit) {
-      aborted_ = state::DisconnectReason::kOutputLimit;
     }
   }
   if (spare_) {

@@ -12,7 +12,8 @@ struct Identity {
   std::string user;
   std::string password;
 
-  auto operator<=>(const Identity&) const = default;
+  auto operator<=>(const Identity&) const =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14
 
   /// The ACL user these credentials speak for.
   std::string_view acl_user() const { return user.empty() ? std::string_view("default") : user; }
@@ -24,7 +25,8 @@ struct ChannelKey {
   std::uint32_t database = 0;
   int protocol = 2;  // RESP version
 
-  auto operator<=>(const ChannelKey&) const = default;
+  auto operator<=>(const ChannelKey&) const =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14
 };
 
 }  // namespace pillion::data::upstream

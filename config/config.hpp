@@ -25,7 +25,7 @@ struct Listen {
   std::string unix_path;                   // listen.unix; "" = none
   bool allow_remote = false;               // a non-loopback address is refused without it (INV-13)
   std::uint32_t max_clients = 10000;       // over this: "-ERR max number of clients reached"
-  std::uint32_t max_pipeline = 10000;      // unanswered commands of one client, then it is not read
+  std::uint32_t max_pipeline = 1024;       // unanswered commands of one client, then it is not read
   std::size_t output_limit = 64UL << 20;   // unsent reply bytes of one client
   Millis output_stall_timeout{
       10'000};  // a client over its limit that takes nothing for so long is closed

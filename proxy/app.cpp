@@ -11,6 +11,7 @@
 #include <csignal>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,8 @@ namespace pillion {
 namespace {
 
 constexpr auto kPoll = std::chrono::milliseconds(50);
+constexpr auto kFirstProbe = std::chrono::milliseconds(500);
+constexpr auto kFirstProbeStep = std::chrono::milliseconds(2);
 // Descriptors that clients cannot take: listeners, upstream connections, the admin port, logs.
 constexpr rlim_t kReservedDescriptors = 64;
 
@@ -94,6 +97,7 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
     control::ControlPlane control({options.config, upstream, options.version, options.revision},
                                   *this, topology);
     control.start();
+    await_first_probe();
     for (const auto& worker : workers) worker->start();
     listening = true;
     logging::info("pillion " + options.version + " serves " + where() + " in front of " +
@@ -108,6 +112,15 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
     control.stop();
     logging::info("stopped");
     return 0;
+  }
+
+  /// Clients that connect at once wait in the backlog instead of hearing that nothing is known of
+  /// the upstream yet; an upstream that is down is known within milliseconds, or after a moment.
+  void await_first_probe() const {
+    const auto until = std::chrono::steady_clock::now() + kFirstProbe;
+    while (!topology.load()->probed && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(kFirstProbeStep);
+    }
   }
 
   std::string where() const {

@@ -31,6 +31,13 @@ data::upstream::Identity own_identity(const config::UpstreamTarget& upstream) {
   return {upstream.user, upstream.password};
 }
 
+/// So many answers of the largest size stay within a client's output limit, if they all come at
+/// once.
+std::uint32_t max_fetches(const Shared& shared) {
+  const std::size_t fit = shared.config.listen.output_limit / shared.max_entry_bytes;
+  return static_cast<std::uint32_t>(std::clamp<std::size_t>(fit, 16, 1024));
+}
+
 std::string_view status_name(data::fill::FillLinkFsm::Status status) {
   switch (status) {
     case data::fill::FillLinkFsm::Status::kLive:
@@ -96,6 +103,7 @@ Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
                        nanos(shared.config.listen.output_stall_timeout),
                        shared.config.listen.output_limit,
                        shared.config.listen.max_pipeline,
+                       max_fetches(shared),
                        false,
                        {}},
       readiness_(io_, [this](std::span<const net::Readiness::Event> events) { on_ready(events); }),

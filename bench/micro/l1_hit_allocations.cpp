@@ -122,7 +122,8 @@ int run() {
                                   5 * state::kSecond,
                                   10 * state::kSecond,
                                   64UL << 20,
-                                  10'000,
+                                  1024,
+                                  64,
                                   false,
                                   {}};
   session::Session session(context, Requester{}, session::ClientState{});

@@ -18,6 +18,7 @@ struct Endpoint {
 struct TopologySnapshot {
   Endpoint primary;
   std::string resolve_error;  // why `primary.addresses` is empty
+  bool probed = false;        // a health probe has ended, one way or the other
   bool up = false;            // the last health probe was answered
   std::string error;          // why not
   bool auth_required =

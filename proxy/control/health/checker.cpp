@@ -131,6 +131,7 @@ void HealthChecker::publish() {
   }
   published_ = view;
   publisher_.update([&view](state::TopologySnapshot& snapshot) {
+    snapshot.probed = true;
     snapshot.up = view.up;
     snapshot.error = view.error;
     snapshot.auth_required = view.auth_required;

@@ -12,8 +12,8 @@ auto parts(const state::Endpoint& endpoint) {
 
 bool differs(const state::TopologySnapshot& a, const state::TopologySnapshot& b) {
   const auto rest = [](const state::TopologySnapshot& s) {
-    return std::tie(s.resolve_error, s.up, s.error, s.auth_required, s.role, s.redis_version,
-                    s.mode, s.latency_seconds);
+    return std::tie(s.resolve_error, s.probed, s.up, s.error, s.auth_required, s.role,
+                    s.redis_version, s.mode, s.latency_seconds);
   };
   return parts(a.primary) != parts(b.primary) || rest(a) != rest(b);
 }

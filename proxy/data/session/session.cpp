@@ -16,9 +16,6 @@ namespace {
 
 using state::Invariant;
 
-// A client that has so much unread output is not read before it takes some.
-constexpr std::size_t kOutputHighWater = 1UL << 20;
-
 std::string lower_case(std::string_view text) {
   std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(),
@@ -48,7 +45,7 @@ Session::~Session() {
 
 bool Session::wants_input() const {
   return !blocked_ && !awaiting_ && !congested_ && !closing_ && !aborted_ &&
-         output_bytes() < kOutputHighWater;
+         output_bytes() < context_.output_limit / 4;
 }
 
 std::size_t Session::process(std::string_view bytes, state::Nanos now) {

@@ -85,8 +85,9 @@ struct SessionContext {
   state::Nanos command_timeout = 5 * state::kSecond;
   state::Nanos output_stall_timeout = 10 * state::kSecond;
   std::size_t output_limit = 64UL << 20;
-  std::uint32_t max_pipeline = 10'000;
-  bool auth_required = false;  // the upstream wants a password that Pillion was not given
+  std::uint32_t max_pipeline = 1024;
+  std::uint32_t max_fetches = 64;  // of one client at once: together they fit its output limit
+  bool auth_required = false;      // the upstream wants a password that Pillion was not given
   Ahead ahead;
 };
 
@@ -101,7 +102,8 @@ class Session {
   /// The rest is handed over again, with more behind it or after wants_input() became true.
   std::size_t process(std::string_view bytes, state::Nanos now);
 
-  /// False: reading the client makes no sense now (a barrier, a congested lane, a full output).
+  /// False: reading the client makes no sense now: a barrier, a congested lane, or a quarter of its
+  /// output limit unread. Not less, for many a client sends a whole pipeline before it reads.
   bool wants_input() const;
   /// A barrier may have fallen since the last call: process() what is buffered.
   bool take_wakeup() { return std::exchange(wakeup_, false); }
@@ -157,7 +159,7 @@ class Session {
   bool stopped() const { return !wants_input() || large_ || relay_ || pipeline_full(); }
   bool pipeline_full() const {
     return large_unanswered_ || slots_.size() >= context_.max_pipeline ||
-           on_lane_ >= context_.max_pipeline;
+           on_lane_ >= context_.max_pipeline || reads_out_ >= context_.max_fetches;
   }
   bool needs_auth() const { return context_.auth_required && !state_.authenticated; }
   Step handle(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);

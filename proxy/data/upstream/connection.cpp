@@ -200,15 +200,14 @@ void Connection::on_read(std::size_t n) {
   }
   const std::uint64_t life = life_;
   const auto status = mux_.on_bytes(bytes, now);
+  // Known before the clients are served: one that takes its replies at once says resume() right
+  // there.
+  if (status == Multiplexer::Status::kPause) paused_ = true;
   context_.sink.on_batch_end();
   if (life != life_ || !socket_.is_open()) return;
   if (status == Multiplexer::Status::kProtocolError) {
     context_.counters.protocol_errors_upstream.add();
     fail(FailureKind::kProtocol, "the upstream's reply does not match its request");
-    return;
-  }
-  if (status == Multiplexer::Status::kPause) {
-    paused_ = true;
     return;
   }
   read();

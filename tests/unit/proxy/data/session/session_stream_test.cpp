@@ -90,6 +90,7 @@ TEST_F(SessionStream, ALargeCommandOfUnknownMeaningIsRefused) {
 }
 
 TEST_F(SessionStream, AClientThatDoesNotReadIsNotRead) {
+  context_.output_limit = 4 * kMegabyte;
   say("LRANGE l 0 -1");
   const std::string part(kMegabyte / 2, 'x');
   EXPECT_EQ(shared().reply("$3145728\r\n"), upstream::Multiplexer::Status::kOk);

@@ -18,4 +18,7 @@ struct BackoffPolicy {
 state::Nanos backoff_delay(const BackoffPolicy& policy, std::uint32_t attempt,
                            std::uint64_t random);
 
+/// What `random` is fed with outside of tests. Per thread; not for secrets.
+std::uint64_t random_bits();
+
 }  // namespace pillion::net

@@ -4,9 +4,9 @@
 
 #include <boost/asio/error.hpp>
 #include <cerrno>
-#include <random>
 #include <utility>
 
+#include "proxy/net/dial.hpp"
 #include "proxy/net/endpoints.hpp"
 
 namespace pillion::data::fill {
@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::size_t kBuffer = 64 * 1024;
 constexpr int kReadsPerTurn = 16;
-
-std::uint64_t random_bits() {
-  thread_local std::mt19937_64 engine{std::random_device{}()};
-  return engine();
-}
 
 }  // namespace
 
@@ -41,7 +36,7 @@ void FillLink::close() {
 
 void FillLink::on_tick(state::Nanos now) {
   if (closed_) return;
-  perform(fsm_->on_tick(now, random_bits()));
+  perform(fsm_->on_tick(now, net::random_bits()));
   fsm_->end_batch();
 }
 
@@ -67,44 +62,23 @@ void FillLink::perform(FillLinkFsm::Action action) {
 
 void FillLink::connect() {
   const auto snapshot = topology_.load();
-  auto addresses =
-      std::make_shared<std::vector<net::SocketEndpoint>>(net::socket_endpoints(snapshot->primary));
-  if (addresses->empty()) {
+  auto addresses = net::socket_endpoints(snapshot->primary);
+  if (addresses.empty()) {
     fail(snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
     return;
   }
   ++life_;
-  try_next_address(std::move(addresses), 0);
-}
-
-void FillLink::try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses,
-                                std::size_t index) {
-  net::ErrorCode ec;
-  socket_.close(ec);
-  const net::SocketEndpoint endpoint = (*addresses)[index];
-  socket_.open(endpoint.protocol(), ec);
-  if (ec) {
-    fail(ec.message());
-    return;
-  }
-  socket_.async_connect(
-      endpoint, [self = shared_from_this(), life = life_, addresses = std::move(addresses),
-                 index](const net::ErrorCode& result) mutable {
-        if (life != self->life_ || self->fsm_->status() != FillLinkFsm::Status::kConnecting) return;
-        if (result) {
-          if (index + 1 < addresses->size()) {
-            self->try_next_address(std::move(addresses), index + 1);
-          } else {
-            self->fail(result.message());
-          }
-          return;
-        }
-        net::ErrorCode ignored;
-        self->socket_.non_blocking(true, ignored);
-        net::tune(self->socket_);
-        self->perform(self->fsm_->on_connected(state::now()));
-        self->read();
-      });
+  net::dial(socket_, std::move(addresses),
+            [self = shared_from_this(), life = life_](const net::ErrorCode& result) {
+              if (life != self->life_ || self->fsm_->status() != FillLinkFsm::Status::kConnecting)
+                return;
+              if (result) {
+                self->fail(result.message());
+                return;
+              }
+              self->perform(self->fsm_->on_connected(state::now()));
+              self->read();
+            });
 }
 
 void FillLink::read() {
@@ -125,7 +99,7 @@ void FillLink::drain() {
     const ssize_t n = ::recv(socket_.native_handle(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (n > 0) {
       perform(fsm_->on_bytes({buffer_.data(), static_cast<std::size_t>(n)}, state::now(),
-                             random_bits()));
+                             net::random_bits()));
       if (static_cast<std::size_t>(n) < buffer_.size()) return;
     } else if (n == 0) {
       fail("connection closed by the upstream");
@@ -162,7 +136,7 @@ void FillLink::flush() {
 
 void FillLink::fail(const std::string& reason) {
   const auto self = shared_from_this();
-  perform(fsm_->on_failed(reason, state::now(), random_bits()));
+  perform(fsm_->on_failed(reason, state::now(), net::random_bits()));
   fsm_->end_batch();
 }
 

@@ -50,8 +50,6 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
  private:
   void perform(FillLinkFsm::Action action);
   void connect();
-  void try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses,
-                        std::size_t index);
   void read();
   void fail(const std::string& reason);
   void want_flush() {

@@ -29,6 +29,21 @@ std::string_view encoded_argument(std::string_view argument) {
   return {argument.data() - header, header + argument.size() + 2};
 }
 
+/// One key of a fetch that sends `command`; its answer is stored as `entry`.
+fill::FetchKey fetch_key(const resp::Command& command, std::string_view key,
+                         std::string_view arguments, const cache::CacheKey& entry,
+                         const fill::AgeLimits& ages) {
+  fill::FetchKey described;
+  described.offset = offset_in(command.raw(), key);
+  described.length = static_cast<std::uint32_t>(key.size());
+  described.name = entry.name;
+  described.variant = entry.variant;
+  described.arguments_offset = offset_in(command.raw(), arguments);
+  described.arguments_length = static_cast<std::uint32_t>(arguments.size());
+  described.ages = ages;
+  return described;
+}
+
 void deliver(const cache::Entry& entry, int protocol, resp::Shape shape, const HitTarget& target) {
   const std::string_view reply = cache::reply_of(entry);
   std::string& out = target.queue != nullptr ? target.queue->tail() : *target.parked;
@@ -124,15 +139,7 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   fetch.database = read.database;
   fetch.command = read.spec.id;
   fetch.flight = found.flight;
-  fill::FetchKey fetch_key;
-  fetch_key.offset = offset_in(command.raw(), key);
-  fetch_key.length = static_cast<std::uint32_t>(key.size());
-  fetch_key.name = name;
-  fetch_key.variant = cache_key.variant;
-  fetch_key.arguments_offset = offset_in(command.raw(), arguments);
-  fetch_key.arguments_length = static_cast<std::uint32_t>(arguments.size());
-  fetch_key.ages = *ages;
-  fetch.keys.push_back(fetch_key);
+  fetch.keys.push_back(fetch_key(command, key, arguments, cache_key, *ages));
   link_->send(std::move(fetch), read.now);
   return {ReadOutcome::kWaiting, shape};
 }
@@ -187,15 +194,7 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
       cacheable = false;
       continue;
     }
-    fill::FetchKey member;
-    member.offset = offset_in(command.raw(), key);
-    member.length = static_cast<std::uint32_t>(key.size());
-    member.name = name;
-    member.variant = cache_key.variant;
-    member.arguments_offset = offset_in(command.raw(), arguments);
-    member.arguments_length = static_cast<std::uint32_t>(arguments.size());
-    member.ages = *ages;
-    fetch.keys.push_back(member);
+    fetch.keys.push_back(fetch_key(command, key, arguments, cache_key, *ages));
   }
   if (whole &&
       (sequence == cache_.erase_sequence() || !state::holds(state::Invariant::kI12MultiKey))) {

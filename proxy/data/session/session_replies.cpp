@@ -12,11 +12,6 @@
 namespace pillion::data::session {
 namespace {
 
-// A lane is paused for a client that has so much unread output.
-constexpr std::size_t kPauseAt = 1UL << 20;
-// While others wait behind a paused reply, its client gets this long to take something.
-constexpr state::Nanos kPatience = 500 * state::kMillisecond;
-constexpr state::Nanos kSpareLife = state::kSecond;
 // Shared bytes instead of copies from here on.
 constexpr std::size_t kShareFrom = 16 * 1024;
 // Replies read aside on dedicated lanes by one session at a time.
@@ -159,50 +154,10 @@ std::shared_ptr<upstream::Lane> Session::lane_of(std::uint64_t sequence) const {
   return lease_ ? lease_ : shared_;
 }
 
-/// What has to leave before more of this reply is of use. Parked replies must not count for the
-/// front one: they wait for it.
-std::size_t Session::bytes_ahead(std::uint64_t sequence) const {
-  return slots_.empty() || slots_.is_front(sequence) ? out_.size() : output_bytes();
-}
-
-Flow Session::output_flow(std::uint64_t sequence) {
-  if (bytes_ahead(sequence) < kPauseAt) return Flow::kGoOn;
-  const auto from = lane_of(sequence);
-  // Others wait for this reply to end: memory is spent first, up to the limit.
-  if (!from || (from->others_wait() && output_bytes() < context_.output_limit)) return Flow::kGoOn;
-  pause(sequence, from);
-  return Flow::kPause;
-}
-
 void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane>& lane) {
   const bool known = std::any_of(paused_.begin(), paused_.end(),
                                  [&](const Paused& paused) { return paused.lane == lane; });
   if (!known) paused_.push_back({sequence, lane});
-}
-
-void Session::resume_lanes_with_waiters() {
-  std::vector<std::shared_ptr<upstream::Lane>> ready;
-  for (std::size_t i = 0; i < paused_.size();) {
-    if (!paused_[i].lane->others_wait()) {
-      ++i;
-      continue;
-    }
-    ready.push_back(std::move(paused_[i].lane));
-    paused_.erase(paused_.begin() + static_cast<std::ptrdiff_t>(i));
-  }
-  for (const auto& lane : ready) lane->resume();
-}
-
-void Session::resume_paused() {
-  for (std::size_t i = 0; i < paused_.size();) {
-    if (bytes_ahead(paused_[i].slot) >= kPauseAt / 2) {
-      ++i;
-      continue;
-    }
-    const auto lane = std::move(paused_[i].lane);
-    paused_.erase(paused_.begin() + static_cast<std::ptrdiff_t>(i));
-    lane->resume();
-  }
 }
 
 void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands,
@@ -383,184 +338,6 @@ void Session::finish_aside(std::uint64_t sequence, bool clean) {
     context_.lanes.give_back(way, reusable, state::now());
     return;
   }
-}
-
-void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text) {
-  std::string error;
-  resp::append_error(error, text);
-  const std::uint32_t commands = slot.unanswered;
-  context_.counters.requests_failed.add(commands);
-  for (std::uint32_t i = 0; i < commands; ++i) append_reply(slot, slots_.is_front(sequence), error);
-  awaiting_ = awaiting_ && slot.action == SlotAction::kNone;
-  if (slot.action == SlotAction::kExec) transaction_database_.reset();
-  answered(sequence, slot, commands, state::now());
-}
-
-std::string Session::failure_text(const Failure& failure, bool unknown_outcome) const {
-  std::string text = "ERR upstream " + context_.upstream_name;
-  switch (failure.kind) {
-    case FailureKind::kConnect:
-      text += " unavailable: ";
-      break;
-    case FailureKind::kRefused:
-      text += " refused the connection: ";
-      break;
-    case FailureKind::kTimeout:
-      text += " timed out: ";
-      break;
-    case FailureKind::kClosed:
-      text += " lost: ";
-      break;
-    case FailureKind::kProtocol:
-      text += " broke the protocol: ";
-      break;
-    case FailureKind::kLimit:
-      text += " not asked: ";
-      break;
-  }
-  text += failure.detail;
-  if (unknown_outcome) text += "; the outcome of this command is unknown";
-  return text;
-}
-
-bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
-  // A write behind it may have been executed, and must not be seen by a read that came before it
-  // (I10).
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const Slot& other = slots_[i];
-    if (other.state == Slot::State::kUpstream && other.command_class == CommandClass::kWrite &&
-        &other != &slot) {
-      return false;
-    }
-  }
-  // The run must be all that its slot waits for: replies of a slot stay in order.
-  if (run.command_class != CommandClass::kRead || slot.retried || run.reply_begun ||
-      run.requests.empty() || slot.unanswered != run.unanswered) {
-    return false;
-  }
-  // All of a session's commands stay on one lane: what was sent again earlier has chosen it.
-  const bool chosen = !slot.aside && shared_ && shared_->accepts_commands();
-  const auto way = chosen ? shared_ : context_.lanes.pick(channel_key(), now);
-  if (!way->accepts_commands()) return false;
-  slot.retried = true;
-  if (slot.aside) {
-    finish_aside(run.to.slot, false);
-    asides_.push_back({run.to.slot, way, false});
-  } else {
-    shared_ = way;
-  }
-  resp::RequestParser parser;
-  std::string_view rest = run.requests;
-  for (std::uint32_t i = 0; i < run.answered + run.unanswered; ++i) {
-    if (parser.parse(rest) != resp::RequestParser::Result::kCommand) return false;
-    if (i >= run.answered) {
-      way->submit(parser.command().raw(), run.to, CommandClass::kRead, true, slot.started);
-      context_.counters.upstream_retries.add();
-    }
-    rest.remove_prefix(parser.consumed());
-  }
-  return true;
-}
-
-void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos now) {
-  Slot* slot = slots_.find(run.to.slot);
-  if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
-  if (run.reply_begun) {
-    // Half a reply is with the client: there is no way to take it back.
-    aborted_ = state::DisconnectReason::kUpstreamLost;
-    return;
-  }
-  // Asked once more only where there is time left: the client's deadline counts from its first
-  // asking.
-  const bool in_time =
-      failure.kind == FailureKind::kClosed || failure.kind == FailureKind::kProtocol;
-  if (in_time && resend(run, *slot, now)) return;
-  if (slot->aside) finish_aside(run.to.slot, false);
-  const bool refused_state =
-      slot->action == SlotAction::kSelect && failure.kind == FailureKind::kRefused;
-  const bool unknown = run.command_class == CommandClass::kWrite && run.sent;
-  if (unknown) context_.counters.writes_outcome_unknown.add(run.unanswered);
-  // A slot may span several runs: only this run's commands are lost.
-  const std::uint32_t kept = slot->unanswered - std::min(run.unanswered, slot->unanswered);
-  std::string error;
-  resp::append_error(error,
-                     refused_state ? std::string(failure.detail) : failure_text(failure, unknown));
-  context_.counters.requests_failed.add(run.unanswered);
-  for (std::uint32_t i = 0; i < run.unanswered; ++i) {
-    append_reply(*slot, slots_.is_front(run.to.slot), error);
-  }
-  if (slot->action != SlotAction::kNone) {
-    awaiting_ = false;
-    transaction_database_.reset();
-  }
-  answered(run.to.slot, *slot, slot->unanswered - kept, now);
-}
-
-Flow Session::on_relay(std::string_view bytes) {
-  out_.append(bytes);
-  if (out_.size() < kPauseAt) return Flow::kGoOn;
-  // The upstream's own limits for subscribers decide from here on.
-  pause(0, lease_);
-  return Flow::kPause;
-}
-
-void Session::on_relay_lost() {
-  if (relay_) aborted_ = state::DisconnectReason::kUpstreamLost;
-}
-
-void Session::on_output_progress(state::Nanos now) {
-  output_progress_at_ = now;
-  resume_paused();
-}
-
-bool Session::on_tick(state::Nanos now) {
-  bool watch = false;
-  if (reads_out_ > 0) {
-    watch = true;
-    // I11: a follower has a deadline of its own; what comes later finds no slot that waits for it.
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      Slot& slot = slots_[i];
-      if (slot.state != Slot::State::kFetch || now - slot.started <= context_.command_timeout)
-        continue;
-      const std::string text =
-          "ERR upstream " + context_.upstream_name + " timed out: no reply within " +
-          std::to_string(context_.command_timeout / state::kMillisecond) + " ms";
-      context_.counters.requests_failed.add();
-      std::string error;
-      resp::append_error(error, text);
-      park(slot, error);
-      slot.state = Slot::State::kReady;
-      if (--reads_out_ == 0) read_filter_.clear();
-    }
-    release_ready();
-    if (slots_.empty()) settle_lease(now);
-  }
-  if (!out_.empty()) {
-    watch = true;
-    const bool over = output_bytes() >= context_.output_limit;
-    const state::Nanos still = now - output_progress_at_;
-    const bool others = std::any_of(paused_.begin(), paused_.end(), [](const Paused& paused) {
-      return paused.lane->others_wait();
-    });
-    // Who waits behind a paused reply may have come after it paused: memory is spent for them
-    // first.
-    if (others && !over) resume_lanes_with_waiters();
-    // Replies that could not be paused for went on piling up.
-    const bool far_over = output_bytes() > 2 * context_.output_limit;
-    if (far_over || (over && others && still > kPatience)) {
-      aborted_ = state::DisconnectReason::kOutputLimit;
-    } else if ((over || !paused_.empty()) && still > context_.output_stall_timeout) {
-      aborted_ = state::DisconnectReason::kOutputStalled;
-    }
-  }
-  if (spare_) {
-    watch = true;
-    if (now - spare_since_ > kSpareLife) {
-      now_ = now;
-      drop_spare();
-    }
-  }
-  return watch;
 }
 
 }  // namespace pillion::data::session

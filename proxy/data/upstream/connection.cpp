@@ -6,9 +6,9 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
-#include <random>
 #include <utility>
 
+#include "proxy/net/dial.hpp"
 #include "proxy/net/endpoints.hpp"
 
 namespace pillion::data::upstream {
@@ -16,11 +16,6 @@ namespace {
 
 constexpr std::size_t kSharedBuffer = 64 * 1024;
 constexpr std::size_t kDedicatedBuffer = 16 * 1024;
-
-std::uint64_t random_bits() {
-  thread_local std::mt19937_64 engine{std::random_device{}()};
-  return engine();
-}
 
 state::UpstreamError error_label(FailureKind kind) {
   switch (kind) {
@@ -62,7 +57,7 @@ void Connection::start(state::Nanos now) {
 
 void Connection::close() {
   // Whoever still waits is told; there is no next life.
-  (void)fsm_.on_failed(FailureKind::kClosed, "connection closed", state::now(), random_bits());
+  (void)fsm_.on_failed(FailureKind::kClosed, "connection closed", state::now(), net::random_bits());
   shut();
   mux_.fail({FailureKind::kClosed, "connection closed"});
 }
@@ -97,7 +92,7 @@ void Connection::perform(ConnectionFsm::Action action) {
       const FailureKind kind = fsm_.failure_kind();
       // A connection that had worked is opened again at once, so that reads which are asked once
       // more find it.
-      const auto next = fsm_.on_tick(state::now(), random_bits());
+      const auto next = fsm_.on_tick(state::now(), net::random_bits());
       mux_.fail({kind, detail});
       // Later: this may happen inside a session's own turn, which must not be taken up again within
       // it.
@@ -114,45 +109,23 @@ void Connection::perform(ConnectionFsm::Action action) {
 
 void Connection::connect() {
   const auto snapshot = context_.topology.load();
-  auto addresses =
-      std::make_shared<std::vector<net::SocketEndpoint>>(net::socket_endpoints(snapshot->primary));
-  if (addresses->empty()) {
+  auto addresses = net::socket_endpoints(snapshot->primary);
+  if (addresses.empty()) {
     fail(FailureKind::kConnect,
          snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
     return;
   }
   ++life_;
-  try_next_address(std::move(addresses), 0);
-}
-
-void Connection::try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses,
-                                  std::size_t index) {
-  net::ErrorCode ec;
-  socket_.close(ec);
-  const net::SocketEndpoint endpoint = (*addresses)[index];
-  socket_.open(endpoint.protocol(), ec);
-  if (ec) {
-    fail(FailureKind::kConnect, ec.message());
-    return;
-  }
-  socket_.async_connect(
-      endpoint, [self = shared_from_this(), life = life_, addresses = std::move(addresses),
-                 index](const net::ErrorCode& result) mutable {
-        if (life != self->life_ || self->fsm_.status() != ConnectionFsm::Status::kConnecting)
-          return;
-        if (result) {
-          if (index + 1 < addresses->size()) {
-            self->try_next_address(std::move(addresses), index + 1);
-          } else {
-            self->fail(FailureKind::kConnect, result.message());
-          }
-          return;
-        }
-        net::ErrorCode ignored;
-        self->socket_.non_blocking(true, ignored);
-        net::tune(self->socket_);
-        self->perform(self->fsm_.on_connected(state::now()));
-      });
+  net::dial(socket_, std::move(addresses),
+            [self = shared_from_this(), life = life_](const net::ErrorCode& result) {
+              if (life != self->life_ || self->fsm_.status() != ConnectionFsm::Status::kConnecting)
+                return;
+              if (result) {
+                self->fail(FailureKind::kConnect, result.message());
+                return;
+              }
+              self->perform(self->fsm_.on_connected(state::now()));
+            });
 }
 
 void Connection::go_live() {
@@ -189,7 +162,7 @@ void Connection::on_read(std::size_t n) {
   const state::Nanos now = state::now();
   if (fsm_.status() == ConnectionFsm::Status::kHandshake) {
     std::size_t consumed = 0;
-    const auto action = fsm_.on_handshake_bytes(bytes, consumed, now, random_bits());
+    const auto action = fsm_.on_handshake_bytes(bytes, consumed, now, net::random_bits());
     bytes.remove_prefix(consumed);
     perform(action);
     if (fsm_.status() != ConnectionFsm::Status::kLive) {
@@ -214,7 +187,7 @@ void Connection::on_read(std::size_t n) {
 }
 
 void Connection::check(state::Nanos now) {
-  mux_.submit_check(random_bits(), now);
+  mux_.submit_check(net::random_bits(), now);
   want_flush();
 }
 
@@ -272,12 +245,12 @@ void Connection::on_tick(state::Nanos now) {
                                     " ms");
     return;
   }
-  perform(fsm_.on_tick(now, random_bits()));
+  perform(fsm_.on_tick(now, net::random_bits()));
 }
 
 void Connection::fail(FailureKind kind, std::string_view detail) {
   const auto self = shared_from_this();  // sinks may drop the last other reference
-  perform(fsm_.on_failed(kind, detail, state::now(), random_bits()));
+  perform(fsm_.on_failed(kind, detail, state::now(), net::random_bits()));
 }
 
 void Connection::shut() {

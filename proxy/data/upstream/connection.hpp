@@ -82,8 +82,6 @@ class Connection : public Lane,
  private:
   void perform(ConnectionFsm::Action action);
   void connect();
-  void try_next_address(std::shared_ptr<std::vector<net::SocketEndpoint>> addresses,
-                        std::size_t index);
   void go_live();
   void read();
   void on_read(std::size_t n);

@@ -9,7 +9,7 @@
 
 namespace pillion::data::session {
 
-enum class ReplyMode : std::uint8_t { kOn, kOff, kSkipNext, kSkipping };
+enum class ReplyMode : std::uint8_t { kOn, kOff, kSkipNext };
 
 struct ClientState {
   std::uint64_t id = 0;

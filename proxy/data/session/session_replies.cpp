@@ -26,7 +26,6 @@ bool Session::discards_reply() {
     case ReplyMode::kOff:
       return true;
     case ReplyMode::kSkipNext:
-    case ReplyMode::kSkipping:
       state_.reply_mode = ReplyMode::kOn;
       return true;
   }

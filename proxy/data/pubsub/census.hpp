@@ -1,0 +1,56 @@
+// How many subscribers this process hides behind its shared subscriptions, so that the counts which
+// the upstream reports can be put right.
+//
+// For the upstream a name of an identity is one subscriber, our link; for clients it is its
+// members. While the link has no subscription upstream the members hear nothing and are not counted
+// either. Process-wide, any thread, one mutex.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "proxy/data/pubsub/name_key.hpp"
+
+namespace pillion::data::pubsub {
+
+class Census {
+ public:
+  /// Costs a relaxed load; false: every correction is 0.
+  bool any() const { return names_.load(std::memory_order_relaxed) != 0; }
+
+  /// To be added to the upstream's reply of PUBLISH. The sum may be below 0 for a moment while a
+  /// subscription ends: say 0 then.
+  std::int64_t publish_correction(std::string_view channel) const;
+  /// For one entry of PUBSUB NUMSUB.
+  std::int64_t channel_correction(std::string_view channel) const;
+  /// For SPUBLISH and one entry of PUBSUB SHARDNUMSUB.
+  std::int64_t shard_correction(std::string_view channel) const;
+
+  /// Fan-outs: members who became active (or stopped).
+  void add_members(const IdentityPtr& who, const NameView& name, std::int64_t change);
+  /// Links: whether the upstream counts us.
+  void set_linked(const IdentityPtr& who, const NameView& name, bool linked);
+
+ private:
+  struct Side {
+    IdentityPtr who;
+    std::int64_t members = 0;
+    bool linked = false;
+  };
+  using Sides = std::vector<Side>;  // one per identity: nearly always one
+
+  template <class Change>
+  void change(const IdentityPtr& who, const NameView& name, const Change& apply);
+  static std::int64_t correction(const Sides& sides);
+  std::int64_t correction(const NameView& name) const;  // locked
+
+  mutable std::mutex mutex_;
+  NameMap<Sides> channels_;  // and shards
+  NameMap<Sides> patterns_;  // apart: PUBLISH tries each
+  std::atomic<std::size_t> names_{0};
+};
+
+}  // namespace pillion::data::pubsub

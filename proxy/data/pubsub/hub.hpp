@@ -1,0 +1,81 @@
+// The upstream subscriptions of this process: one link per identity. On the first worker's thread.
+//
+// A link is made when its identity first subscribes, and closed when it had no names for a while.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/data/pubsub/census.hpp"
+#include "proxy/data/pubsub/couriers.hpp"
+#include "proxy/data/pubsub/delivery.hpp"
+#include "proxy/data/pubsub/link_fsm.hpp"
+#include "proxy/state/clock.hpp"
+#include "proxy/state/counters.hpp"
+
+namespace pillion::data::pubsub {
+
+/// The shell of a link, as the hub needs it.
+class LinkPort {
+ public:
+  virtual ~LinkPort() = default;
+  virtual LinkFsm& fsm() = 0;
+  virtual void start(state::Nanos now) = 0;
+  virtual void on_tick(state::Nanos now) = 0;
+  /// Has what the state machine staged written at the turn's end.
+  virtual void flush_later() = 0;
+  /// Stops or resumes reading.
+  virtual void pause(bool paused) = 0;
+  /// The end; nothing is told any more.
+  virtual void close() = 0;
+};
+
+using LinkFactory = std::function<std::shared_ptr<LinkPort>(std::unique_ptr<LinkFsm>)>;
+
+struct HubOptions {
+  LinkOptions link;  // the identity is filled in
+  state::Nanos idle_close = 10 * state::kSecond;
+  std::size_t max_backlog = 32UL << 20;  // bytes that workers have not handed out yet
+};
+
+class Hub {
+ public:
+  Hub(HubOptions options, Couriers& couriers, Census& census, state::Counters& counters,
+      LinkFactory make_link);
+  ~Hub();
+
+  /// For fan-outs; what they mean is said in LinkFsm.
+  void subscribe(std::uint32_t worker, Ticket ticket, const IdentityPtr& who, Kind kind,
+                 const std::vector<std::string>& names, state::Nanos now);
+  void unsubscribe(std::uint32_t worker, Ticket ticket, const IdentityPtr& who, Kind kind,
+                   const std::vector<std::string>& names, state::Nanos now);
+  void leave(std::uint32_t worker, const IdentityPtr& who, Kind kind,
+             const std::vector<std::string>& names, state::Nanos now);
+
+  void on_tick(state::Nanos now);
+  void close();
+
+  std::size_t links() const { return links_.size(); }
+
+ private:
+  class Link;  // one identity's: hands deliveries to the couriers
+
+  Link& link_of(const IdentityPtr& who, state::Nanos now);
+
+  HubOptions options_;
+  Couriers& couriers_;
+  Census& census_;
+  state::Counters& counters_;
+  LinkFactory make_link_;
+  std::map<upstream::Identity, std::unique_ptr<Link>> links_;
+  // Shared with tasks that may outlive the hub.
+  std::shared_ptr<std::atomic<std::size_t>> backlog_;
+  bool closed_ = false;
+};
+
+}  // namespace pillion::data::pubsub

@@ -1,0 +1,194 @@
+// One identity's subscriptions on one upstream connection (RESP3). Sans-I/O.
+//
+//   kDown --start--> kConnecting --connected--> kHandshake --accepted--> kLive
+//     ^                   |                         |                      |
+//     |                   +-------- failed ---------+-------- lost --------+
+//     +------------- deadline ------------- kBackoff
+//
+// On the wire in kHandshake: HELLO 3 [AUTH]; in kLive: (P|S)SUBSCRIBE, (P|S)UNSUBSCRIBE and PING.
+// Replies and confirmations are matched to operations_ in order; messages stand between them.
+//
+// A name is wanted while members of any worker are counted for it. What the upstream has may differ
+// from what is wanted for as long as something is under way for the name, or while it was refused;
+// otherwise reconcile() sends what is missing. So every order of subscribe, unsubscribe, refusal
+// and reconnect ends right.
+//
+// An error answers a whole command: when it named several names each is asked for alone, to learn
+// which is refused. A name refused that was confirmed before is revoked (NOPERM), or tried again
+// after a moment (anything else); a request refused is told the upstream's words. Requests survive
+// the loss of a connection that had worked, and fail when the next one cannot be made.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protocol/resp/frame_scanner.hpp"
+#include "proxy/data/pubsub/census.hpp"
+#include "proxy/data/pubsub/delivery.hpp"
+#include "proxy/data/pubsub/name_key.hpp"
+#include "proxy/data/ring_queue.hpp"
+#include "proxy/data/upstream/handshake.hpp"
+#include "proxy/net/backoff.hpp"
+#include "proxy/state/clock.hpp"
+#include "proxy/state/counters.hpp"
+
+namespace pillion::data::pubsub {
+
+struct Push;
+
+struct LinkOptions {
+  IdentityPtr identity;
+  std::uint32_t workers = 1;
+  std::string upstream;                             // for error texts: "host:port"
+  state::Nanos connect_timeout = state::kSecond;    // connect and handshake together
+  state::Nanos reply_timeout = 5 * state::kSecond;  // no answer for so long: the link is lost
+  state::Nanos probe_after = state::kSecond;        // of silence
+  state::Nanos retry_after = state::kSecond;        // a name lost or refused for no lasting reason
+  state::Nanos proven_after = 500 * state::kMillisecond;  // live for so long: it had worked
+  std::size_t max_names = 512;                            // of one command
+  std::size_t max_frame = 64UL << 20;
+  net::BackoffPolicy backoff;
+};
+
+/// Where a link's deliveries go.
+class LinkSink {
+ public:
+  virtual ~LinkSink() = default;
+  virtual void on_delivery(std::uint32_t worker, Delivery delivery) = 0;
+};
+
+class LinkFsm {
+ public:
+  enum class Status : std::uint8_t { kDown, kConnecting, kHandshake, kLive, kBackoff };
+  enum class Action : std::uint8_t { kNone, kConnect, kWrite, kClose };
+
+  LinkFsm(LinkOptions options, LinkSink& sink, Census& census, state::Counters& counters);
+  ~LinkFsm();
+
+  Action start(state::Nanos now);
+  Action on_connected(state::Nanos now);
+  Action on_bytes(std::string_view bytes, state::Nanos now, std::uint64_t random);
+  Action on_failed(std::string_view reason, state::Nanos now, std::uint64_t random);
+  Action on_tick(state::Nanos now, std::uint64_t random);
+
+  /// Counts one member of `worker` for each name, and asks the upstream for all of them.
+  void subscribe(std::uint32_t worker, Ticket ticket, Kind kind, std::span<const std::string> names,
+                 state::Nanos now);
+  /// Takes one member of `worker` off each name. Settled behind everything the upstream had sent
+  /// when it heard of it.
+  void unsubscribe(std::uint32_t worker, Ticket ticket, Kind kind,
+                   std::span<const std::string> names, state::Nanos now);
+  /// The same, with nobody to tell.
+  void leave(std::uint32_t worker, Kind kind, std::span<const std::string> names, state::Nanos now);
+
+  /// Hands out what was gathered since the last time.
+  void end_batch();
+
+  /// Nothing is wanted and nothing under way, since when; -1: busy.
+  state::Nanos idle_since() const { return idle_since_; }
+
+  Status status() const { return status_; }
+  const std::string& reason() const { return reason_; }
+  std::string_view unwritten() const { return std::string_view(out_).substr(written_); }
+  void written(std::size_t n);
+
+ private:
+  /// A request of a worker, told once when its last item ended.
+  struct Asker {
+    std::uint32_t worker;
+    Ticket ticket;
+    std::uint32_t left;
+    std::string error;  // the first
+  };
+  using AskerPtr = std::shared_ptr<Asker>;
+
+  struct Name {
+    const NameKey* key = nullptr;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> counts;  // worker, members; none are 0
+    std::uint32_t under_way = 0;                                  // operations that name it
+    bool subscribed = false;                                      // as last confirmed
+    bool established = false;  // was confirmed since it is wanted
+    bool refused = false;      // not asked for again before somebody new wants it
+    state::Nanos retry_at = 0;
+    std::vector<AskerPtr> waiting;  // for a connection
+    bool wanted() const { return !counts.empty(); }
+  };
+
+  struct Item {
+    Name* name;
+    AskerPtr asker;  // null: nobody
+  };
+
+  struct Operation {
+    enum class Type : std::uint8_t { kSubscribe, kUnsubscribe, kPing };
+    Type type = Type::kPing;
+    Kind kind = Kind::kChannel;
+    std::vector<Item> items;  // kPing: one without a name, or none
+    std::size_t next = 0;     // the item whose confirmation comes next
+    state::Nanos sent_at = 0;
+  };
+
+  Name& name_of(const NameView& view);
+  void uncount(std::uint32_t worker, Name& name);
+  void ask(Kind kind, bool subscribe, std::vector<Item> items, state::Nanos now);
+  void ping(AskerPtr asker, state::Nanos now);
+  void resubscribe(state::Nanos now);
+  void reconcile(Name& name, state::Nanos now);
+  void forget_if_unused(Name& name);
+
+  bool on_frame(std::string_view frame, state::Nanos now);  // false: distrust, reason_ says why
+  bool on_push(std::string_view frame, const Push& push, state::Nanos now);
+  bool on_confirmation(const Push& push, state::Nanos now);
+  bool on_reply(std::string_view frame, state::Nanos now);
+  void on_refusal(Operation& operation, std::string_view error, state::Nanos now);
+  void confirmed(Name& name, bool subscribed);
+  void refused(Item& item, std::string_view error, state::Nanos now);
+  void add_message(std::string_view frame, const Push& push);
+  bool distrust(std::string_view reason);
+
+  void finish(const AskerPtr& asker, std::string_view error);
+  void settle(std::uint32_t worker, Ticket ticket, std::string error);
+  void revoke(Name& name);
+  void lose(state::Nanos now);
+  void fail_askers(const std::string& error);
+  std::string unavailable() const;
+  void update_idle(state::Nanos now);
+
+  LinkOptions options_;
+  LinkSink& sink_;
+  Census& census_;
+  state::Counters& counters_;
+
+  Status status_ = Status::kDown;
+  std::string reason_ = "not connected yet";
+  bool worked_ = false;  // the latest connection: a blip until proven otherwise
+  bool was_live_ = false;
+  std::uint32_t attempt_ = 0;
+  state::Nanos live_since_ = 0;
+  state::Nanos deadline_ = 0;
+  state::Nanos last_bytes_at_ = 0;
+  state::Nanos idle_since_ = 0;
+
+  std::unique_ptr<upstream::Handshake> handshake_;
+  std::string out_;
+  std::size_t written_ = 0;
+  RingQueue<Operation> operations_;
+  resp::FrameScanner scanner_;
+  std::string partial_;
+
+  NameMap<Name> names_;
+  std::size_t waiting_retry_ = 0;  // names with a retry_at
+
+  // Since the last end_batch().
+  std::shared_ptr<Batch> batch_;
+  bool run_open_ = false;                   // a frame may join the latest run
+  std::vector<std::vector<Event>> events_;  // by worker
+  std::vector<std::uint8_t> hears_;         // by worker: some run is for it
+};
+
+}  // namespace pillion::data::pubsub

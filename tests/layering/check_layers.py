@@ -37,6 +37,10 @@ ROOMS = {
     "proxy/data/fill/": (("proxy/data/fill/", "proxy/data/cache/", "proxy/data/upstream/",
                           "proxy/net/", "proxy/state/", "protocol/", "config/") + DATA_VALUES,
                          ASIO + "|" + POSIX),
+    # A subscription link is one as well; it feeds no cache.
+    "proxy/data/pubsub/": (("proxy/data/pubsub/", "proxy/data/upstream/identity.hpp",
+                            "proxy/data/upstream/handshake.hpp", "proxy/net/", "proxy/state/",
+                            "protocol/") + DATA_VALUES, ASIO + "|" + POSIX),
     "proxy/data/request/": (("proxy/data/request/", "proxy/data/cache/", "proxy/data/fill/",
                              "proxy/data/route/", "proxy/data/upstream/", "proxy/net/",
                              "proxy/state/", "protocol/", "config/") + DATA_VALUES, ASIO),

@@ -33,6 +33,7 @@ BAD = {
     "proxy/data/upstream/k.cpp": '#include "proxy/data/session/s.hpp"\n',
     "proxy/data/route/l.cpp": '#include "proxy/data/cache/c.hpp"\n',
     "proxy/data/fill/m.cpp": '#include "proxy/data/session/s.hpp"\n',
+    "proxy/data/pubsub/n.cpp": '#include "proxy/data/upstream/pool.hpp"\n',
     "proxy/data/request/n.cpp": '#include "proxy/data/session/s.hpp"\n',
     "proxy/data/session/o.cpp": '#include "proxy/control/c.hpp"\n',
     "proxy/control/admin/p.cpp": '#include "proxy/data/cache/c.hpp"\n',

@@ -30,7 +30,7 @@ class Census {
   std::int64_t shard_correction(std::string_view channel) const;
 
   /// Fan-outs: members who became active (or stopped).
-  void add_members(const IdentityPtr& who, const NameView& name, std::int64_t change);
+  void add_members(const IdentityPtr& who, const NameView& name, std::int64_t change_by);
   /// Links: whether the upstream counts us.
   void set_linked(const IdentityPtr& who, const NameView& name, bool linked);
 

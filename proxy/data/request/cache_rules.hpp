@@ -10,10 +10,6 @@
 
 namespace pillion::data::request {
 
-/// Redis's glob: * ? [a-z] [^a] \x. Linear in pattern times text at worst, without recursion
-/// (CVE-2024-31228).
-bool glob_match(std::string_view pattern, std::string_view text);
-
 class CacheRules {
  public:
   explicit CacheRules(const config::Cache& cache);

@@ -1,7 +1,6 @@
 // Whatever the L1 may answer is byte for byte what Redis answers, in both protocols: on the miss
-// that fills it, on the hit, and on a hit that the other protocol filled.
-#include <random>
-
+// that fills it, on the hit, and on a hit that the other protocol filled. The stream of random
+// commands is tests/differential.
 #include "tests/integration/fixture.hpp"
 
 namespace pillion::test {
@@ -132,114 +131,6 @@ TEST_P(Differential, CacheableCommandsAnswerAsRedisOnMissAndHit) {
   // Three of the four reads of every answer that may be kept can be hits; forms with several keys
   // need not be.
   EXPECT_GT(pillion.hits() - hits_before, 2 * answers);
-}
-
-/// The same random commands to a Redis behind Pillion and to another Redis directly: every reply is
-/// the same, whatever the mixture of writes, transactions and cacheable reads. Sets hold integers
-/// only: those are sorted, while the order of others is each server's own.
-TEST_P(Differential, RandomCommandsAnswerAsRedis) {
-  RedisServer twin;
-  RespClient through = client();
-  RespClient straight = twin.client();
-  if (GetParam() == 3) straight.hello3();
-  std::mt19937 random(static_cast<unsigned>(GetParam()) * 7919);
-  const auto pick = [&](int below) {
-    return static_cast<int>(random() % static_cast<unsigned>(below));
-  };
-  const auto key = [&] { return std::string(1, static_cast<char>('a' + pick(6))); };
-  const auto number = [&] { return std::to_string(pick(20)); };
-
-  const std::vector<std::function<Command()>> kinds = {
-      [&] {
-        return with_key(kReads[static_cast<std::size_t>(pick(static_cast<int>(kReads.size())))],
-                        key());
-      },
-      [&] {
-        return with_key(kReads[static_cast<std::size_t>(pick(static_cast<int>(kReads.size())))],
-                        key());
-      },
-      [&] {
-        return with_key(kReads[static_cast<std::size_t>(pick(static_cast<int>(kReads.size())))],
-                        key());
-      },
-      [&] {
-        return Command{"SET", key(), number()};
-      },
-      [&] {
-        return Command{"DEL", key(), key()};
-      },
-      [&] {
-        return Command{"INCRBY", key(), number()};
-      },
-      [&] {
-        return Command{"APPEND", key(), number()};
-      },
-      [&] {
-        return Command{"HSET", key(), "f1", number()};
-      },
-      [&] {
-        return Command{"HINCRBY", key(), "f1", number()};
-      },
-      [&] {
-        return Command{"RPUSH", key(), number(), number()};
-      },
-      [&] {
-        return Command{"LPOP", key()};
-      },
-      [&] {
-        return Command{"SADD", key(), number(), number()};
-      },
-      [&] {
-        return Command{"SREM", key(), number()};
-      },
-      [&] {
-        return Command{"ZADD", key(), number(), "one"};
-      },
-      [&] {
-        return Command{"ZINCRBY", key(), "0.5", "two"};
-      },
-      [&] {
-        return Command{"RENAME", key(), key()};
-      },
-      [&] {
-        return Command{"COPY", key(), key(), "REPLACE"};
-      },
-      [&] {
-        return Command{"MSET", key(), number(), key(), number()};
-      },
-      [&] {
-        return Command{"EVAL", "return redis.call('SET', ARGV[1], ARGV[2])", "0", key(), number()};
-      },
-      [&] {
-        return Command{"SELECT", std::to_string(pick(2))};
-      },
-      [&] {
-        return Command{"PERSIST", key()};
-      },
-      [&] { return Command{pick(20) == 0 ? "FLUSHALL" : "PING"}; },
-      [&] {
-        return Command{pick(10) == 0 ? "SWAPDB" : "EXISTS", "0", "1"};
-      },
-  };
-  constexpr int kBatches = 1'500;
-  for (int batch = 0; batch < kBatches; ++batch) {
-    std::vector<Command> commands;
-    const int size = 1 + pick(20);
-    const bool transaction = pick(10) == 0;
-    if (transaction) commands.push_back({"MULTI"});
-    for (int i = 0; i < size; ++i) {
-      commands.push_back(kinds[static_cast<std::size_t>(pick(static_cast<int>(kinds.size())))]());
-    }
-    if (transaction) commands.push_back({"EXEC"});
-    std::string bytes;
-    for (const auto& command : commands) bytes += encode(views(command));
-    through.send_raw(bytes);
-    straight.send_raw(bytes);
-    for (const auto& command : commands) {
-      const std::string got = through.read_raw();
-      ASSERT_EQ(got, straight.read_raw()) << "batch " << batch << ": " << spelled(command);
-    }
-  }
 }
 
 }  // namespace

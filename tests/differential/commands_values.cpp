@@ -1,0 +1,125 @@
+// Strings, bits, HyperLogLogs, hashes, lists and sets.
+#include "tests/differential/commands.hpp"
+
+namespace pillion::test {
+namespace {
+
+constexpr Template kStrings[] = {
+    {60, "GET %s"},
+    {12, "GET %k"},
+    {6, "GET %c"},
+    {3, "GET %b"},
+    {10, "MGET <%s>"},
+    {4, "MGET <%k>"},
+    {24, "SET %s %v {|||NX|XX|GET|NX GET|XX GET} {|||EX %e|PX %q|EXAT %a|PXAT %A|KEEPTTL}"},
+    {3, "SET %k %v"},
+    {2, "SET %b %V"},
+    {2, "SET %s %v {EX|PX 0|NX XX|BOGUS|KEEPTTL EX 300000}"},
+    {4, "SETNX %s %v"},
+    {3, "SETEX %s %e %v"},
+    {3, "PSETEX %s %q %v"},
+    {4, "GETSET %s %v"},
+    {3, "GETDEL %s"},
+    {6, "GETEX %s {|EX %e|PX %q|EXAT %a|PXAT %A|PERSIST|BOGUS}"},
+    {4, "MSET <%s %v>"},
+    {2, "MSET <%k %v>"},
+    {2, "MSETNX <%s %v>"},
+    {5, "APPEND %s %v"},
+    {8, "STRLEN %s"},
+    {8, "GETRANGE %s %i %i"},
+    {2, "SUBSTR %s %i %i"},
+    {3, "SETRANGE %s %n %v"},
+    {1, "SETRANGE %s {-1|4294967296|1000} %v"},
+    {8, "INCR %c"},
+    {4, "DECR %c"},
+    {5, "INCRBY %c %i"},
+    {3, "DECRBY %c %i"},
+    {4, "INCRBYFLOAT %c %w"},
+    {2, "INCR %s"},
+    {1, "SET %c {0|10|9223372036854775807|-9223372036854775808|3.5}"},
+    {3, "LCS %s %s {|LEN|IDX|IDX MINMATCHLEN %i WITHMATCHLEN|LEN IDX}"},
+    {4, "SETBIT %s %n {0|1|2}"},
+    {1, "SETBIT %s {-1|4294967296|700} 1"},
+    {6, "GETBIT %s %i"},
+    {6, "BITCOUNT %s {|%i %i|%i %i BIT|%i %i BYTE|%i}"},
+    {3, "BITPOS %s {0|1|2} {|%i|%i %i|%i %i BIT}"},
+    {3, "BITOP {AND|OR|XOR|NOT|NAND} %s <%s>"},
+    {4,
+     "BITFIELD %s <{GET u8 %n|SET i5 %n %i|INCRBY u4 #%n %i|OVERFLOW FAIL|OVERFLOW SAT|GET u64 "
+     "0|OVERFLOW X}>"},
+    {2, "BITFIELD_RO %s <GET i16 %n>"},
+    {1, "BITFIELD_RO %s SET u8 0 1"},
+    {4, "PFADD %p <%m>"},
+    {4, "PFCOUNT <%p>"},
+    {2, "PFMERGE %p <%p>"},
+    {1, "PFDEBUG {GETREG|ENCODING|BOGUS} %p"},
+};
+
+constexpr Template kCollections[] = {
+    {14, "HSET %h <%f %v>"},
+    {2, "HMSET %h <%f %v>"},
+    {2, "HSETNX %h %f %v"},
+    {20, "HGET %h %f"},
+    {8, "HMGET %h <%f>"},
+    {12, "HGETALL %h", Rule::kPairs},
+    {6, "HKEYS %h", Rule::kUnordered},
+    {6, "HVALS %h", Rule::kUnordered},
+    {8, "HLEN %h"},
+    {6, "HEXISTS %h %f"},
+    {2, "HSTRLEN %h %f"},
+    {5, "HDEL %h <%f>"},
+    {4, "HINCRBY %h %f %i"},
+    {3, "HINCRBYFLOAT %h %f %w"},
+    {2, "!HRANDFIELD %h 100000", Rule::kUnordered},
+    {2, "!HRANDFIELD %h 100000 WITHVALUES", Rule::kPairs},
+    {1, "!HRANDFIELD %h {0|abc|9223372036854775808}"},
+    {2, "!HSCAN %h 0 COUNT 100000 {|MATCH %P}", Rule::kScanPairs},
+    {1, "!HSCAN %h {abc|0 COUNT 0|0 MATCH|-}"},
+    {12, "{RPUSH|LPUSH} %l <%v>"},
+    {3, "{RPUSHX|LPUSHX} %l <%v>"},
+    {6, "{LPOP|RPOP} %l {|||%n|-1}"},
+    {14, "LRANGE %l {0 -1|%i %i}"},
+    {8, "LLEN %l"},
+    {8, "LINDEX %l %i"},
+    {3, "LSET %l %i %v"},
+    {3, "LINSERT %l {BEFORE|AFTER|BOGUS} %v %v"},
+    {3, "LREM %l %i %v"},
+    {4, "LTRIM %l %i %i"},
+    {3, "LPOS %l %v {|RANK %i|COUNT %n|MAXLEN %n|RANK -1 COUNT 0}"},
+    {3, "LMOVE %l %l {LEFT|RIGHT} {LEFT|RIGHT|BOGUS}"},
+    {2, "RPOPLPUSH %l %l"},
+    {2, "LMPOP {1 %l|2 %l %l|0 %l} {LEFT|RIGHT} {|COUNT %n}"},
+    {1, "!BLPOP %l %k 0.002"},
+    {1, "!BRPOP <%l> 0.002"},
+    {1, "!BLMOVE %l %l {LEFT|RIGHT} {LEFT|RIGHT} 0.002"},
+    {1, "!BRPOPLPUSH %l %l 0.002"},
+    {1, "!BLMPOP 0.002 2 %l %l {LEFT|RIGHT} {|COUNT 2}"},
+    {1, "!{BLPOP %l -1|BLPOP %l abc|BRPOP %l|BLMOVE %l %l LEFT UP 1|BLMPOP x 1 %l LEFT}"},
+    {12, "SADD %t <%m>"},
+    {5, "SREM %t <%m>"},
+    {12, "SMEMBERS %t", Rule::kUnordered},
+    {8, "SCARD %t"},
+    {12, "SISMEMBER %t %m"},
+    {6, "SMISMEMBER %t <%m>"},
+    {3, "SMOVE %t %t %m"},
+    {2, "!SPOP %t 100000", Rule::kUnordered},
+    {1, "!SPOP %t {0|-1|abc}"},
+    {2, "!SRANDMEMBER %t 100000", Rule::kUnordered},
+    {1, "!SRANDMEMBER %t {0|abc}"},
+    {3, "{SUNION|SINTER|SDIFF} <%t>", Rule::kUnordered},
+    {3, "{SUNIONSTORE|SINTERSTORE|SDIFFSTORE} %t <%t>"},
+    {2, "SINTERCARD {1 %t|2 %t %t|2 %t %t LIMIT %n|0 %t}"},
+    {2, "!SSCAN %t 0 COUNT 100000 {|MATCH %P}", Rule::kScan},
+};
+
+}  // namespace
+
+std::span<const Template> string_commands() {
+  return kStrings;
+}
+
+std::span<const Template> collection_commands() {
+  return kCollections;
+}
+
+}  // namespace pillion::test

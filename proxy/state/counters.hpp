@@ -127,6 +127,14 @@ struct Counters {
   Counter upstream_bytes_out;
   Counter upstream_retries;
   Counter writes_outcome_unknown;
+  Counter scripts_healed;  // NOSCRIPT answered by showing the script again
+
+  // subscriptions
+  Counter pubsub_messages_in;   // frames read on subscription links
+  Counter pubsub_messages_out;  // frames handed to members
+  Counter pubsub_names;         // gauge, channels and patterns subscribed to upstream
+  Counter pubsub_members;       // gauge, (client, name) pairs
+  Counter pubsub_reconnects;    // of subscription links
 };
 
 }  // namespace pillion::state

@@ -63,7 +63,7 @@ class Fanout {
     kPending,  // asked for; hears nothing yet
     kActive,
     kLeaving,    // active until its request is settled
-    kCancelled,  // was pending when it was given up
+    kCancelled,  // was pending when its unsubscribe() came
     kGone,       // left while messages were handed out; to be swept
   };
   struct Member {
@@ -78,6 +78,7 @@ class Fanout {
   struct Group {
     IdentityPtr who;
     NameMap<Entry> names;
+    std::uint32_t requests = 0;  // that point here
   };
   struct Request {
     Requester to;
@@ -89,14 +90,18 @@ class Fanout {
   };
 
   Group& group_of(const upstream::Identity& who);
-  void settle(Ticket ticket, std::string_view error);
+  Group* find_group(const upstream::Identity& who);
+  Ticket add_request(Request request);
+  void end_request(std::map<Ticket, Request>::iterator request, std::string_view error);
   void finish_subscribe(const Request& request, Ticket ticket, bool succeeded);
   void finish_unsubscribe(const Request& request, Ticket ticket);
+  void settle(Ticket ticket, std::string_view error);
   void revoke(Group& group, const NameView& name);
   void hand_out(Group& group, const std::shared_ptr<const Batch>& batch, const Run& run);
-  void activate(Group& group, const NameView& name, Member& member);
-  void drop(Group& group, const NameView& name, Entry& entry, Member& member);
-  void sweep(Group& group, const NameView& name);
+  void activate(const Group& group, const NameView& name, Member& member);
+  /// Takes out every record that `which` picks; what it saw is gone afterwards.
+  template <class Which>
+  void drop(Group& group, const NameView& name, const Which& which);
   void release(const Group& group, Kind kind, std::vector<std::string> names);
   void forget_requests_of(const Requester& member);
 

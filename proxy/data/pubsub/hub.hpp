@@ -3,7 +3,6 @@
 // A link is made when its identity first subscribes, and closed when it had no names for a while.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -29,8 +28,8 @@ class LinkPort {
   virtual void on_tick(state::Nanos now) = 0;
   /// Has what the state machine staged written at the turn's end.
   virtual void flush_later() = 0;
-  /// Stops or resumes reading.
-  virtual void pause(bool paused) = 0;
+  /// Reads again, if it had stopped because the state machine was full.
+  virtual void resume() = 0;
   /// The end; nothing is told any more.
   virtual void close() = 0;
 };
@@ -40,7 +39,6 @@ using LinkFactory = std::function<std::shared_ptr<LinkPort>(std::unique_ptr<Link
 struct HubOptions {
   LinkOptions link;  // the identity is filled in
   state::Nanos idle_close = 10 * state::kSecond;
-  std::size_t max_backlog = 32UL << 20;  // bytes that workers have not handed out yet
 };
 
 class Hub {
@@ -57,7 +55,11 @@ class Hub {
   void leave(std::uint32_t worker, const IdentityPtr& who, Kind kind,
              const std::vector<std::string>& names, state::Nanos now);
 
+  /// A worker handed out one delivery of the link `serial`.
+  void delivered(const upstream::Identity& who, std::uint64_t serial);
+
   void on_tick(state::Nanos now);
+  /// Ends every link; nothing is told any more.
   void close();
 
   std::size_t links() const { return links_.size(); }
@@ -65,7 +67,9 @@ class Hub {
  private:
   class Link;  // one identity's: hands deliveries to the couriers
 
+  Link* find(const upstream::Identity& who);
   Link& link_of(const IdentityPtr& who, state::Nanos now);
+  void settle_at_once(std::uint32_t worker, Ticket ticket, const IdentityPtr& who);
 
   HubOptions options_;
   Couriers& couriers_;
@@ -73,8 +77,7 @@ class Hub {
   state::Counters& counters_;
   LinkFactory make_link_;
   std::map<upstream::Identity, std::unique_ptr<Link>> links_;
-  // Shared with tasks that may outlive the hub.
-  std::shared_ptr<std::atomic<std::size_t>> backlog_;
+  std::uint64_t next_serial_ = 1;
   bool closed_ = false;
 };
 

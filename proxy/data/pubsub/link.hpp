@@ -29,7 +29,7 @@ class SocketLink : public LinkPort,
   void start(state::Nanos now) override;
   void on_tick(state::Nanos now) override;
   void flush_later() override;
-  void pause(bool paused) override;
+  void resume() override;
   void close() override;
 
   void flush() override;
@@ -50,7 +50,6 @@ class SocketLink : public LinkPort,
   bool flush_wanted_ = false;
   bool waiting_writable_ = false;
   bool waiting_readable_ = false;
-  bool paused_ = false;
   bool closed_ = false;
 };
 

@@ -52,6 +52,7 @@ struct LinkOptions {
   state::Nanos proven_after = 500 * state::kMillisecond;  // live for so long: it had worked
   std::size_t max_names = 512;                            // of one command
   std::size_t max_frame = 64UL << 20;
+  std::size_t max_gathered = 8UL << 20;
   net::BackoffPolicy backoff;
 };
 
@@ -59,6 +60,9 @@ struct LinkOptions {
 class LinkSink {
  public:
   virtual ~LinkSink() = default;
+  /// False while earlier deliveries are not handed out: the link goes on gathering, so that the
+  /// busier the workers are, the fewer and larger pieces they get.
+  virtual bool takes_deliveries() = 0;
   virtual void on_delivery(std::uint32_t worker, Delivery delivery) = 0;
 };
 
@@ -68,13 +72,14 @@ class LinkFsm {
   enum class Action : std::uint8_t { kNone, kConnect, kWrite, kClose };
 
   LinkFsm(LinkOptions options, LinkSink& sink, Census& census, state::Counters& counters);
-  ~LinkFsm();
 
   Action start(state::Nanos now);
   Action on_connected(state::Nanos now);
   Action on_bytes(std::string_view bytes, state::Nanos now, std::uint64_t random);
   Action on_failed(std::string_view reason, state::Nanos now, std::uint64_t random);
   Action on_tick(state::Nanos now, std::uint64_t random);
+  /// The end: everything is forgotten, nobody is told.
+  void close();
 
   /// Counts one member of `worker` for each name, and asks the upstream for all of them.
   void subscribe(std::uint32_t worker, Ticket ticket, Kind kind, std::span<const std::string> names,
@@ -86,8 +91,10 @@ class LinkFsm {
   /// The same, with nobody to tell.
   void leave(std::uint32_t worker, Kind kind, std::span<const std::string> names, state::Nanos now);
 
-  /// Hands out what was gathered since the last time.
+  /// Hands out what was gathered, if the sink takes it.
   void end_batch();
+  /// So much is gathered that reading should wait.
+  bool full() const { return batch_ && batch_->resp3.size() > options_.max_gathered; }
 
   /// Nothing is wanted and nothing under way, since when; -1: busy.
   state::Nanos idle_since() const { return idle_since_; }
@@ -135,27 +142,30 @@ class LinkFsm {
 
   Name& name_of(const NameView& view);
   void uncount(std::uint32_t worker, Name& name);
-  void ask(Kind kind, bool subscribe, std::vector<Item> items, state::Nanos now);
+  void ask(Kind kind, bool subscribe, std::span<const Item> items, state::Nanos now);
   void ping(AskerPtr asker, state::Nanos now);
-  void resubscribe(state::Nanos now);
+  void go_live(state::Nanos now);
+  /// Sends what is missing, or forgets a name that nobody needs; `name` may be gone afterwards.
   void reconcile(Name& name, state::Nanos now);
-  void forget_if_unused(Name& name);
 
   bool on_frame(std::string_view frame, state::Nanos now);  // false: distrust, reason_ says why
-  bool on_push(std::string_view frame, const Push& push, state::Nanos now);
+  bool on_push(std::string_view frame, state::Nanos now);
   bool on_confirmation(const Push& push, state::Nanos now);
   bool on_reply(std::string_view frame, state::Nanos now);
-  void on_refusal(Operation& operation, std::string_view error, state::Nanos now);
-  void confirmed(Name& name, bool subscribed);
-  void refused(Item& item, std::string_view error, state::Nanos now);
+  void on_refusal(const Operation& operation, std::string_view error, state::Nanos now);
+  void set_subscribed(Name& name, bool subscribed);
+  void refused(const Item& item, std::string_view error, state::Nanos now);
+  void retry_later(Name& name, state::Nanos now);
+  void retry_due(state::Nanos now);
   void add_message(std::string_view frame, const Push& push);
   bool distrust(std::string_view reason);
 
   void finish(const AskerPtr& asker, std::string_view error);
   void settle(std::uint32_t worker, Ticket ticket, std::string error);
+  void add_event(std::uint32_t worker, Event event);
   void revoke(Name& name);
-  void lose(state::Nanos now);
-  void fail_askers(const std::string& error);
+  void release_connection();
+  void give_up_names();
   std::string unavailable() const;
   void update_idle(state::Nanos now);
 
@@ -182,7 +192,7 @@ class LinkFsm {
   std::string partial_;
 
   NameMap<Name> names_;
-  std::size_t waiting_retry_ = 0;  // names with a retry_at
+  state::Nanos next_retry_at_ = 0;  // the earliest retry_at of names; 0: none
 
   // Since the last end_batch().
   std::shared_ptr<Batch> batch_;

@@ -29,6 +29,10 @@ struct Listen {
   std::size_t output_limit = 64UL << 20;   // unsent reply bytes of one client
   Millis output_stall_timeout{
       10'000};  // a client over its limit that takes nothing for so long is closed
+  std::size_t subscriber_limit = 32UL << 20;      // unsent bytes of a subscribed client
+  std::size_t subscriber_soft_limit = 8UL << 20;  // no longer than subscriber_soft_time
+  Millis subscriber_soft_time{60'000};
+  std::uint32_t max_subscriptions = 10'000;  // channels and patterns of one client
 };
 
 struct Admin {
@@ -43,7 +47,9 @@ struct Upstream {
   std::string password;          // overrides the URL's; redacted everywhere
   std::string password_file;     // read at start; wins over password
   Millis connect_timeout{1'000};
-  Millis command_timeout{5'000};  // of one command on a shared connection
+  Millis command_timeout{5'000};  // of one command that neither blocks nor is a script
+  Millis script_timeout{60'000};  // of EVAL, FCALL and their like
+  std::size_t script_memory = 4UL << 20;  // scripts remembered, to heal NOSCRIPT
   std::uint32_t connections = 1;  // multiplexed, per worker
   std::uint32_t max_dedicated =
       4096;  // upstream connections of their own (MULTI, blocking ...), per worker
@@ -67,6 +73,10 @@ struct Cache {
   std::vector<CacheRule> rules;  // first match wins
 };
 
+struct PillionCommand {
+  std::string name = "PILLION";  // "" = there is no such command
+};
+
 struct Log {
   std::string level = "info";   // trace debug info warn error off
   std::string format = "text";  // text | json
@@ -78,6 +88,7 @@ struct Config {
   std::uint32_t workers = 0;  // 0 = auto: CPUs allowed (affinity and cgroup quota)
   Upstream upstream;
   Cache cache;
+  PillionCommand pillion_command;
   Log log;
   Millis drain_timeout{10'000};  // SIGTERM: how long clients may take to finish
 };

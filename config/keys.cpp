@@ -34,6 +34,7 @@ constexpr Millis kHour{3'600'000};
 constexpr Millis kYear = 365 * 24 * kHour;
 constexpr std::size_t kMostRules = 256;
 constexpr std::size_t kLongestMatch = 1024;
+constexpr std::size_t kLongestCommand = 64;
 constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info",
                                                      "warn",  "error", "off"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
@@ -61,6 +62,18 @@ const auto& table() {
       Key{"listen.output_stall_timeout",
           Duration{at<&C::listen, &Listen::output_stall_timeout>(), Millis{100}, kHour},
           "How long a client over `listen.output_limit` may take nothing before it is closed."},
+      Key{"listen.subscriber_limit",
+          Bytes{at<&C::listen, &Listen::subscriber_limit>(), 64 * kKiB, kTiB},
+          "Unsent bytes at which a subscribed client is closed."},
+      Key{"listen.subscriber_soft_limit",
+          Bytes{at<&C::listen, &Listen::subscriber_soft_limit>(), 64 * kKiB, kTiB},
+          "Unsent bytes that a subscribed client may have for `listen.subscriber_soft_time`."},
+      Key{"listen.subscriber_soft_time",
+          Duration{at<&C::listen, &Listen::subscriber_soft_time>(), Millis{100}, kHour},
+          "How long a subscribed client may be over its soft limit before it is closed."},
+      Key{"listen.max_subscriptions",
+          Count{at<&C::listen, &Listen::max_subscriptions>(), 1, 10'000'000},
+          "Channels, patterns and shard channels of one client together."},
       Key{"admin.address", ListenAddress{at<&C::admin, &Admin::address>()},
           "Where `/metrics`, `/livez`, `/readyz` and `/cache/stats` are served. `\"\"`: nowhere."},
       Key{"admin.allow_remote", Switch{at<&C::admin, &Admin::allow_remote>()},
@@ -82,13 +95,20 @@ const auto& table() {
           "For connecting and the handshake together."},
       Key{"upstream.command_timeout",
           Duration{at<&C::upstream, &Upstream::command_timeout>(), Millis{10}, kHour},
-          "For one command on a shared connection; then its client gets an error."},
+          "For one command that neither blocks nor runs a script; then its client gets an error."},
+      Key{"upstream.script_timeout",
+          Duration{at<&C::upstream, &Upstream::script_timeout>(), Millis{10}, kYear},
+          "The same for scripts and functions (EVAL, EVALSHA, FCALL and their _RO forms)."},
+      Key{"upstream.script_memory",
+          Bytes{at<&C::upstream, &Upstream::script_memory>(), 0, kTiB},
+          "Scripts remembered from EVAL and SCRIPT LOAD, so that an upstream that lost them is "
+          "shown them again instead of a client that gets NOSCRIPT."},
       Key{"upstream.connections", Count{at<&C::upstream, &Upstream::connections>(), 1, 64},
           "Shared (multiplexed) connections of each worker."},
       Key{"upstream.max_dedicated",
           Count{at<&C::upstream, &Upstream::max_dedicated>(), 1, 1'000'000},
-          "Connections of a client's own (MULTI, blocking commands, SUBSCRIBE, MONITOR, large "
-          "requests), of each worker."},
+          "Connections of a client's own (MULTI, blocking commands, scripts, MONITOR, CLIENT "
+          "TRACKING, large requests), of each worker."},
       Key{"upstream.health_interval",
           Duration{at<&C::upstream, &Upstream::health_interval>(), Millis{50}, kHour},
           "How often the upstream's health is probed."},
@@ -112,6 +132,11 @@ const auto& table() {
           "The same for answers about hashes, whose fields may have a TTL of their own."},
       Key{"cache.rules", Rules{at<&C::cache, &Cache::rules>(), kMostRules},
           "Per-key exceptions; the first rule whose `match` fits the key decides."},
+      Key{"pillion_command.name",
+          CommandName{at<&C::pillion_command, &PillionCommand::name>(), kLongestCommand},
+          "What the command is called by which clients ask about Pillion itself (`PILLION HELP`); "
+          "no "
+          "name of a Redis command. `\"\"`: there is none."},
       Key{"log.level", Choice{at<&C::log, &Log::level>(), kLogLevels},
           "The least severe message that is logged."},
       Key{"log.format", Choice{at<&C::log, &Log::format>(), kLogFormats},
@@ -199,6 +224,18 @@ Complaint set(const Choice& kind, Config& config, std::string_view text) {
   return std::nullopt;
 }
 
+Complaint set(const CommandName& kind, Config& config, std::string_view text) {
+  if (text.size() > kind.longest)
+    return "is longer than " + std::to_string(kind.longest) + " bytes";
+  const bool clean = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+  if (!clean) return "may only have letters, digits, '-', '_' and '.'";
+  kind.place.of(config) = text;
+  return std::nullopt;
+}
+
 Complaint set(const Switch& kind, Config& config, std::string_view text) {
   const auto value = parse_switch(text);
   if (!value) return quoted(text) + " is not true or false";
@@ -277,6 +314,10 @@ std::string print(const Choice& kind, const Config& config) {
   return kind.place.in(config);
 }
 
+std::string print(const CommandName& kind, const Config& config) {
+  return quote(kind.place.in(config));
+}
+
 std::string print(const Switch& kind, const Config& config) {
   return kind.place.in(config) ? "true" : "false";
 }
@@ -320,6 +361,9 @@ std::string describe(const SocketPath&) {
 }
 std::string describe(const Choice& kind) {
   return join(kind.words, ", ");
+}
+std::string describe(const CommandName&) {
+  return "command name";
 }
 std::string describe(const Switch&) {
   return "true, false";

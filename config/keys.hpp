@@ -43,6 +43,10 @@ struct Choice {
   Place<std::string> place;
   std::span<const std::string_view> words;  // static storage
 };
+struct CommandName {  // letters, digits, - _ . ; "" = off
+  Place<std::string> place;
+  std::size_t longest;
+};
 struct Switch {
   Place<bool> place;
 };
@@ -70,8 +74,8 @@ struct Rules {  // a list of maps, see rule_keys()
   std::size_t most;
 };
 
-using Kind = std::variant<Text, Secret, UpstreamUrl, ListenAddress, SocketPath, Choice, Switch,
-                          Count, CountOrAuto, Bytes, Duration, Rules>;
+using Kind = std::variant<Text, Secret, UpstreamUrl, ListenAddress, SocketPath, Choice, CommandName,
+                          Switch, Count, CountOrAuto, Bytes, Duration, Rules>;
 
 struct Key {
   std::string_view path;  // "cache.max_bytes"; at most one dot

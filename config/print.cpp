@@ -24,6 +24,62 @@ std::string print_rules(const std::vector<CacheRule>& rules, std::string_view in
   return out;
 }
 
+/// The rules as `cache.rules` takes them on one line.
+std::string print_rules_on_one_line(const std::vector<CacheRule>& rules) {
+  std::string out;
+  for (const auto& rule : rules) {
+    out += out.empty() ? "[{" : ", {";
+    std::string_view comma;
+    for (const auto& field : rule_keys()) {
+      const auto value = field.print(rule);
+      if (!value) continue;
+      out += std::string(comma) + std::string(field.name) + ": " + *value;
+      comma = ", ";
+    }
+    out += "}";
+  }
+  return out.empty() ? "[]" : out + "]";
+}
+
+/// What is shown of a configuration. A password inside the URL is in effect too, and the URL is
+/// shown without it.
+Config shown_of(const Config& config) {
+  auto shown = config;
+  const auto parsed = parse_upstream_url(config.upstream.url);
+  if (const auto* target = std::get_if<UpstreamTarget>(&parsed);
+      target != nullptr && shown.upstream.password.empty()) {
+    shown.upstream.password = target->password;
+  }
+  return shown;
+}
+
+// One overload per kind whose plain value is not its line of YAML.
+template <class Kind>
+std::string plain(const Kind&, const Key& key, const Config& config) {
+  return print_value(key, config);
+}
+std::string plain(const Text& kind, const Key&, const Config& config) {
+  return kind.place.in(config);
+}
+std::string plain(const ListenAddress& kind, const Key&, const Config& config) {
+  return kind.place.in(config);
+}
+std::string plain(const SocketPath& kind, const Key&, const Config& config) {
+  return kind.place.in(config);
+}
+std::string plain(const CommandName& kind, const Key&, const Config& config) {
+  return kind.place.in(config);
+}
+std::string plain(const UpstreamUrl& kind, const Key&, const Config& config) {
+  return redact_url(kind.place.in(config));
+}
+std::string plain(const Secret& kind, const Key&, const Config& config) {
+  return kind.place.in(config).empty() ? "" : "***";
+}
+std::string plain(const Rules& kind, const Key&, const Config& config) {
+  return print_rules_on_one_line(kind.place.in(config));
+}
+
 std::string section_of(std::string_view path) {
   const auto dot = path.find('.');
   return dot == std::string_view::npos ? "" : std::string(path.substr(0, dot));
@@ -82,13 +138,7 @@ is written as YAML on one line: `--set 'cache.rules=[{match: "session:*", cache:
 }  // namespace
 
 std::string print_config(const Config& config) {
-  auto shown = config;
-  // A password inside the URL is in effect too, and the URL is shown without it.
-  const auto parsed = parse_upstream_url(config.upstream.url);
-  if (const auto* target = std::get_if<UpstreamTarget>(&parsed);
-      target != nullptr && shown.upstream.password.empty()) {
-    shown.upstream.password = target->password;
-  }
+  const Config shown = shown_of(config);
   std::string out;
   std::string section;
   for (const auto& key : keys()) {
@@ -104,6 +154,16 @@ std::string print_config(const Config& config) {
     }
   }
   return out;
+}
+
+std::vector<std::pair<std::string, std::string>> effective_values(const Config& config) {
+  const Config shown = shown_of(config);
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const auto& key : keys()) {
+    values.emplace_back(
+        key.path, std::visit([&](const auto& kind) { return plain(kind, key, shown); }, key.kind));
+  }
+  return values;
 }
 
 std::string print_reference() {

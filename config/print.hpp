@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "config/config.hpp"
 
@@ -11,6 +13,10 @@ namespace pillion::config {
 /// is
 /// "***" (and has to be given again); the URL is shown without it.
 std::string print_config(const Config& config);
+
+/// The same as pairs of key path and plain value (no quotes, rules on one line), in the order of
+/// keys(); a password is "***" or empty.
+std::vector<std::pair<std::string, std::string>> effective_values(const Config& config);
 
 /// The text of REFERENCE.md.
 std::string print_reference();

@@ -16,6 +16,7 @@
 #include "proxy/control/admin/server.hpp"
 #include "proxy/control/health/checker.hpp"
 #include "proxy/control/metrics/collector.hpp"
+#include "proxy/control/topology/command_learner.hpp"
 #include "proxy/control/topology/publisher.hpp"
 #include "proxy/control/topology/standalone.hpp"
 #include "proxy/logging/log.hpp"
@@ -44,6 +45,14 @@ HealthChecker::Settings health_settings(const ControlPlaneOptions& options) {
   return settings;
 }
 
+CommandLearner::Settings learner_settings(const ControlPlaneOptions& options) {
+  CommandLearner::Settings settings;
+  settings.user = options.upstream.user;
+  settings.password = options.upstream.password;
+  settings.connect_timeout = nanos(options.config.upstream.connect_timeout);
+  return settings;
+}
+
 std::string admin_host(const config::Config& config) {
   return config.admin.address.empty() ? std::string() : admin_address(config.admin.address).host;
 }
@@ -53,11 +62,15 @@ std::string admin_host(const config::Config& config) {
 // Everything below `io` uses it and is destroyed before it; the thread is joined before either.
 struct ControlPlane::Impl {
   Impl(ControlPlaneOptions given, state::DataPlaneOps& data_plane,
-       state::Published<state::TopologySnapshot>& topology)
+       state::Published<state::TopologySnapshot>& topology,
+       state::Published<state::LearnedCommands>* learned)
       : options(std::move(given)),
         work(io.get_executor()),
         publisher(topology),
-        checker(io, health_settings(options), publisher, [this] { discovery.refresh(); }),
+        learner(io, learner_settings(options), publisher, learned),
+        checker(
+            io, health_settings(options), publisher, [this] { discovery.refresh(); },
+            [this] { learner.on_new_run(); }),
         discovery(io, options.upstream, publisher, [this] { checker.on_endpoint(); }),
         collector({data_plane, topology, options.config, options.version, options.revision}),
         routes({data_plane, topology, [this] { return collector.text(); },
@@ -80,6 +93,7 @@ struct ControlPlane::Impl {
   boost::asio::io_context io{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
   TopologyPublisher publisher;
+  CommandLearner learner;
   HealthChecker checker;
   Standalone discovery;
   Collector collector;
@@ -89,8 +103,9 @@ struct ControlPlane::Impl {
 };
 
 ControlPlane::ControlPlane(ControlPlaneOptions options, state::DataPlaneOps& data_plane,
-                           state::Published<state::TopologySnapshot>& topology)
-    : impl_(std::make_unique<Impl>(std::move(options), data_plane, topology)) {}
+                           state::Published<state::TopologySnapshot>& topology,
+                           state::Published<state::LearnedCommands>* learned)
+    : impl_(std::make_unique<Impl>(std::move(options), data_plane, topology, learned)) {}
 
 ControlPlane::~ControlPlane() {
   stop();
@@ -114,6 +129,7 @@ void ControlPlane::stop() {
   impl_->server.stop();
   impl_->discovery.stop();
   impl_->checker.stop();
+  impl_->learner.stop();
 }
 
 std::uint16_t ControlPlane::admin_port() const {

@@ -11,6 +11,7 @@
 
 #include "config/config.hpp"
 #include "proxy/state/data_plane_ops.hpp"
+#include "proxy/state/learned_commands.hpp"
 #include "proxy/state/published.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
@@ -25,9 +26,11 @@ struct ControlPlaneOptions {
 
 class ControlPlane {
  public:
-  /// Both references outlive this object. Called, as start() and stop(), from one thread.
+  /// All references outlive this object. Called, as start() and stop(), from one thread.
+  /// `learned`: where the commands go that only the upstream knows; null: nobody asks for them.
   ControlPlane(ControlPlaneOptions options, state::DataPlaneOps& data_plane,
-               state::Published<state::TopologySnapshot>& topology);
+               state::Published<state::TopologySnapshot>& topology,
+               state::Published<state::LearnedCommands>* learned = nullptr);
   ~ControlPlane();
   ControlPlane(const ControlPlane&) = delete;
   ControlPlane& operator=(const ControlPlane&) = delete;

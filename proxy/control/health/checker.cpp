@@ -25,10 +25,12 @@ struct HealthChecker::Timer {
 };
 
 HealthChecker::HealthChecker(boost::asio::io_context& io, Settings settings,
-                             TopologyPublisher& publisher, std::function<void()> on_unreachable)
+                             TopologyPublisher& publisher, std::function<void()> on_unreachable,
+                             std::function<void()> on_new_run)
     : settings_(std::move(settings)),
       publisher_(publisher),
       on_unreachable_(std::move(on_unreachable)),
+      on_new_run_(std::move(on_new_run)),
       fsm_(settings_.fsm),
       client_(io),
       timer_(std::make_unique<Timer>(io)) {
@@ -129,6 +131,7 @@ void HealthChecker::publish() {
   if (view.auth_required && !published_.auth_required && view.up) {
     logging::info("upstream " + name + " wants AUTH and none is configured: clients must bring it");
   }
+  const bool new_run = view.runs != published_.runs;
   published_ = view;
   publisher_.update([&view](state::TopologySnapshot& snapshot) {
     snapshot.probed = true;
@@ -140,6 +143,7 @@ void HealthChecker::publish() {
     snapshot.mode = view.mode;
     snapshot.latency_seconds = static_cast<double>(view.latency) / state::kSecond;
   });
+  if (new_run) on_new_run_();
 }
 
 }  // namespace pillion::control

@@ -22,9 +22,10 @@ class HealthChecker {
     std::string password;  // never logged
   };
 
-  /// `on_unreachable`: a probe failed, the name may mean another address now.
+  /// `on_unreachable`: a probe failed, the name may mean another address now. `on_new_run`: a
+  /// server answers that was not there before, or has been started again.
   HealthChecker(boost::asio::io_context& io, Settings settings, TopologyPublisher& publisher,
-                std::function<void()> on_unreachable);
+                std::function<void()> on_unreachable, std::function<void()> on_new_run);
   ~HealthChecker();
   HealthChecker(const HealthChecker&) = delete;
   HealthChecker& operator=(const HealthChecker&) = delete;
@@ -49,6 +50,7 @@ class HealthChecker {
   Settings settings_;
   TopologyPublisher& publisher_;
   std::function<void()> on_unreachable_;
+  std::function<void()> on_new_run_;
   HealthFsm fsm_;
   HealthView published_;
   logging::Throttle down_lines_{5 * state::kSecond};  // an error that alternates between two texts

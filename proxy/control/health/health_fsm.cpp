@@ -84,7 +84,11 @@ HealthAction HealthFsm::on_answer(state::Nanos now, const Answer& answer) {
 
     case Question::kInfo:
       // Without the right to INFO the version stays unknown; that is no fault of the upstream.
-      if (!answer.is_error) read_info(answer.text);
+      if (!answer.is_error) {
+        read_info(answer.text);
+      } else if (!is_auth_error(answer.text)) {
+        ++view_.runs;
+      }
       return start_probe(now);
 
     case Question::kPing: {
@@ -152,6 +156,9 @@ void HealthFsm::count_failure(std::string_view why) {
 void HealthFsm::read_info(std::string_view text) {
   view_.version = info_field(text, "redis_version");
   view_.mode = info_field(text, "redis_mode");
+  const std::string_view run_id = info_field(text, "run_id");
+  if (run_id.empty() || run_id != view_.run_id) ++view_.runs;
+  view_.run_id = run_id;
 }
 
 }  // namespace pillion::control

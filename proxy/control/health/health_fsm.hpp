@@ -67,6 +67,8 @@ struct HealthView {
   std::string role;
   std::string version;
   std::string mode;
+  std::string run_id;      // of the server's process; empty when INFO is refused
+  std::uint64_t runs = 0;  // grows when another process may be behind the address than before
   state::Nanos latency = 0;
 
   bool operator==(const HealthView&) const = default;

@@ -28,7 +28,8 @@ std::string describe(const net::ErrorCode& ec) {
 
 class ControlClient::Connection : public std::enable_shared_from_this<Connection> {
  public:
-  explicit Connection(boost::asio::io_context& io) : socket_(io), timer_(io) {}
+  Connection(boost::asio::io_context& io, std::size_t max_reply_bytes)
+      : socket_(io), timer_(io), reader_(max_reply_bytes) {}
 
   void connect(const state::Endpoint& endpoint, state::Nanos timeout, OnConnect handler) {
     on_connect_ = std::move(handler);
@@ -135,7 +136,8 @@ class ControlClient::Connection : public std::enable_shared_from_this<Connection
   bool closed_ = false;
 };
 
-ControlClient::ControlClient(boost::asio::io_context& io) : io_(io) {}
+ControlClient::ControlClient(boost::asio::io_context& io, std::size_t max_reply_bytes)
+    : io_(io), max_reply_bytes_(max_reply_bytes) {}
 
 ControlClient::~ControlClient() {
   close();
@@ -144,7 +146,7 @@ ControlClient::~ControlClient() {
 void ControlClient::connect(const state::Endpoint& endpoint, state::Nanos timeout,
                             OnConnect handler) {
   close();
-  connection_ = std::make_shared<Connection>(io_);
+  connection_ = std::make_shared<Connection>(io_, max_reply_bytes_);
   connection_->connect(endpoint, timeout, std::move(handler));
 }
 

@@ -5,6 +5,7 @@
 // a short text fit for an operator ("Connection refused", "no answer within 1000 ms").
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,7 +27,9 @@ class ControlClient {
   using OnConnect = std::function<void(std::string error)>;
   using OnReply = std::function<void(std::variant<HiredisReply, std::string>)>;
 
-  explicit ControlClient(boost::asio::io_context& io);
+  /// A reply of more than `max_reply_bytes` is an error.
+  explicit ControlClient(boost::asio::io_context& io,
+                         std::size_t max_reply_bytes = ReplyReader::kMaxReplyBytes);
   ~ControlClient();
   ControlClient(const ControlClient&) = delete;
   ControlClient& operator=(const ControlClient&) = delete;
@@ -44,6 +47,7 @@ class ControlClient {
   class Connection;
 
   boost::asio::io_context& io_;
+  const std::size_t max_reply_bytes_;
   std::shared_ptr<Connection> connection_;
 };
 

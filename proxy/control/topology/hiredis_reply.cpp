@@ -6,45 +6,63 @@
 #include <utility>
 
 namespace pillion::control {
-namespace {
-
-std::string_view text_of(const redisReply& reply) {
-  const bool has_text = reply.type == REDIS_REPLY_STRING || reply.type == REDIS_REPLY_STATUS ||
-                        reply.type == REDIS_REPLY_ERROR;
-  return has_text ? std::string_view(reply.str, reply.len) : std::string_view();
-}
-
-}  // namespace
 
 void HiredisReply::Free::operator()(redisReply* reply) const {
   freeReplyObject(reply);
 }
 
-bool HiredisReply::is_error() const {
+bool ReplyView::is_error() const {
   return reply_->type == REDIS_REPLY_ERROR;
 }
 
-bool HiredisReply::is_array() const {
+bool ReplyView::is_array() const {
   return reply_->type == REDIS_REPLY_ARRAY;
 }
 
-std::size_t HiredisReply::size() const {
+std::size_t ReplyView::size() const {
   return is_array() ? reply_->elements : 0;
 }
 
+ReplyView ReplyView::operator[](std::size_t i) const {
+  return ReplyView(reply_->element[i]);
+}
+
+std::string_view ReplyView::text() const {
+  const bool has_text = reply_->type == REDIS_REPLY_STRING || reply_->type == REDIS_REPLY_STATUS ||
+                        reply_->type == REDIS_REPLY_ERROR;
+  return has_text ? std::string_view(reply_->str, reply_->len) : std::string_view();
+}
+
+std::int64_t ReplyView::integer() const {
+  return reply_->type == REDIS_REPLY_INTEGER ? reply_->integer : 0;
+}
+
+bool HiredisReply::is_error() const {
+  return view().is_error();
+}
+
+bool HiredisReply::is_array() const {
+  return view().is_array();
+}
+
+std::size_t HiredisReply::size() const {
+  return view().size();
+}
+
 std::string_view HiredisReply::text() const {
-  return text_of(*reply_);
+  return view().text();
 }
 
 std::string_view HiredisReply::text_at(std::size_t i) const {
-  return i < size() ? text_of(*reply_->element[i]) : std::string_view();
+  return i < size() ? view()[i].text() : std::string_view();
 }
 
 void ReplyReader::Free::operator()(redisReader* reader) const {
   redisReaderFree(reader);
 }
 
-ReplyReader::ReplyReader() : reader_(redisReaderCreate()) {
+ReplyReader::ReplyReader(std::size_t max_bytes)
+    : max_bytes_(max_bytes), reader_(redisReaderCreate()) {
   if (!reader_) throw std::bad_alloc();
 }
 
@@ -62,8 +80,8 @@ std::variant<HiredisReply, NeedMore, BadReply> ReplyReader::next() {
   std::size_t consumed = 0;
   const auto status = scanner_.feed(std::string_view(pending_).substr(scanned_), consumed);
   scanned_ += consumed;
-  if (scanned_ > kMaxReplyBytes || scanner_.announced_bytes() > kMaxReplyBytes) {
-    return broken("the reply is larger than 1 MiB");
+  if (scanned_ > max_bytes_ || scanner_.announced_bytes() > max_bytes_) {
+    return broken("the reply is larger than " + std::to_string(max_bytes_ >> 20) + " MiB");
   }
   if (status == resp::FrameScanner::Status::kError) return broken("the reply is not RESP");
   if (status == resp::FrameScanner::Status::kMore) return NeedMore{};

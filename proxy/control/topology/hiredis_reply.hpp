@@ -20,10 +20,32 @@ struct redisReader;
 
 namespace pillion::control {
 
+/// A reply or an element of one, not owned: valid while the HiredisReply it came from is.
+class ReplyView {
+ public:
+  explicit ReplyView(const redisReply* reply) : reply_(reply) {}
+
+  bool is_error() const;
+  bool is_array() const;
+  /// Elements of an array; 0 for anything else.
+  std::size_t size() const;
+  /// Element i. Precondition: i < size().
+  ReplyView operator[](std::size_t i) const;
+  /// Text of a bulk, simple or error string; empty for anything else.
+  std::string_view text() const;
+  /// Of an integer; 0 for anything else.
+  std::int64_t integer() const;
+
+ private:
+  const redisReply* reply_;
+};
+
 /// One reply, owned. Move-only; never empty unless moved from.
 class HiredisReply {
  public:
   explicit HiredisReply(redisReply* owned) : reply_(owned) {}
+
+  ReplyView view() const { return ReplyView(reply_.get()); }
 
   bool is_error() const;
   bool is_array() const;
@@ -49,10 +71,11 @@ struct BadReply {
 
 class ReplyReader {
  public:
-  /// Replies larger than this are refused; INFO and ROLE stay far below.
+  /// INFO and ROLE stay far below.
   static constexpr std::size_t kMaxReplyBytes = 1 << 20;
 
-  ReplyReader();
+  /// Larger replies than `max_bytes` are refused.
+  explicit ReplyReader(std::size_t max_bytes = kMaxReplyBytes);
 
   void feed(std::string_view bytes);
 
@@ -65,6 +88,7 @@ class ReplyReader {
   };
   BadReply broken(std::string why);
 
+  const std::size_t max_bytes_;
   std::unique_ptr<redisReader, Free> reader_;
   resp::FrameScanner scanner_;
   std::string pending_;      // bytes not yet handed to hiredis

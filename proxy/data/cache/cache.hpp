@@ -39,6 +39,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -48,6 +49,7 @@
 #include "proxy/data/cache/cache_key.hpp"
 #include "proxy/data/cache/entry.hpp"
 #include "proxy/data/cache/flight_table.hpp"
+#include "proxy/data/cache/inspection.hpp"
 #include "proxy/data/cache/link_table.hpp"
 #include "proxy/data/cache/shard.hpp"
 #include "proxy/state/clock.hpp"
@@ -148,6 +150,15 @@ class Cache {
 
   /// Sums over the shards, one after the other. `bytes` includes the index arrays, also when empty.
   Stats stats() const;
+
+  /// The entries of a redis key in every database, at most `limit` of them. Counts as no use.
+  std::vector<CachedVariant> variants(std::string_view redis_key, state::Nanos now,
+                                      std::size_t limit) const;
+
+  /// Erases every entry whose redis key fits, in every database, and poisons the flights of such
+  /// keys; nothing asked for before the call is stored after it. `fits` runs without a lock.
+  /// Returns how many keys had entries. Visits the whole cache: for operators (inspection.cpp).
+  std::size_t erase_matching(const std::function<bool(std::string_view redis_key)>& fits);
 
   /// Bytes an entry of these parts is charged at most, before the allocator rounds up (what it
   /// rounds up to is what counts).

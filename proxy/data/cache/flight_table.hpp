@@ -72,6 +72,14 @@ class FlightTable {
   void poison(NameHash name);
   void poison_all();
 
+  /// Every flight whose answer may still be stored. `visit` changes nothing.
+  template <class Visit>
+  void for_each_clean(Visit&& visit) const {
+    for (const auto& flight : slots_) {
+      if (flight->id != 0 && !flight->poisoned) visit(*flight);
+    }
+  }
+
   /// Flights not ended yet, poisoned ones included.
   std::size_t size() const { return slots_.size() - free_.size(); }
 

@@ -58,6 +58,21 @@ class alignas(64) Shard {
     __builtin_prefetch(at + 2 * kCacheLine);
   }
 
+  /// Every entry of this name, and perhaps of another with the same tag.
+  template <class Visit>
+  void for_each_of(NameHash name, Visit&& visit) const {
+    const auto tag = static_cast<std::uint32_t>(name);
+    for (const Entry* at = index_.names(tag); at != nullptr; at = at->next_of_name) {
+      if (at->name_tag == tag) visit(*at);
+    }
+  }
+
+  /// Every entry. `visit` changes nothing.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const Entry* at = newest_; at != nullptr; at = at->older) visit(*at);
+  }
+
   /// Used just now: it gets a second chance when its turn to be evicted comes.
   void touch(Entry& entry) {
     if (entry.used == 0) entry.used = 1;

@@ -86,7 +86,11 @@ ReadResult Reader::read(const Read& read, const HitTarget& target) {
   const command::CacheForm form = command::cache_form(read.spec, read.command);
   if (!form.cacheable) return bypass(state::BypassReason::kCommand);
   const command::CacheRule& rule = command::cache_rules()[read.spec.cacheable - 1U];
-  if (rule.multi_key && read.command.argc() != 2) return read_many(read, target);
+  if (rule.multi_key && read.command.argc() != 2) {
+    for (std::size_t i = 1; i < read.command.argc(); ++i) hot_keys_.observe(read.command.arg(i));
+    return read_many(read, target);
+  }
+  hot_keys_.observe(read.command.arg(1));
   return read_one(read, rule, form.shape, target);
 }
 

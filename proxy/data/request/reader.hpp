@@ -12,6 +12,7 @@
 #include "proxy/data/cache/cache.hpp"
 #include "proxy/data/fill/fill_link.hpp"
 #include "proxy/data/request/cache_rules.hpp"
+#include "proxy/data/request/hot_keys.hpp"
 #include "proxy/net/write_queue.hpp"
 #include "proxy/state/counters.hpp"
 
@@ -55,6 +56,9 @@ class Reader {
 
   void use_link(fill::FillLink* link) { link_ = link; }
 
+  /// What this worker's reads asked for. Wants a tick now and then.
+  HotKeys& hot_keys() { return hot_keys_; }
+
   /// A read of one key and nothing else will follow: hashes its key and asks for its entry's
   /// memory. False: nothing was done.
   bool look_ahead(const command::Spec& spec, const resp::Command& command, std::uint32_t database,
@@ -83,6 +87,7 @@ class Reader {
   state::Counters& counters_;
   fill::FillLink* link_ = nullptr;
   std::string scratch_;  // of a multi-key reply under construction
+  HotKeys hot_keys_;
 };
 
 }  // namespace pillion::data::request

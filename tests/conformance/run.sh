@@ -201,7 +201,7 @@ run_mode() {
     for unit in "${left[@]}"; do single+=(--single "$unit"); done
     # A colour terminal would put escapes around the words the report looks for.
     (cd "$work/tree" && TERM=dumb exec setsid ./runtest --host 127.0.0.1 --port "$suite_port" --verbose --durable \
-      --tags -slow --timeout "$patience" --baseport $((RANDOM % 8000 + 11000)) "${single[@]}" "${names[@]}" "${skip[@]}") \
+      --tags -slow --timeout "$patience" --baseport $((RANDOM % 8000 + 11000)) "${single[@]}" "${skip[@]}" "${names[@]}") \
       </dev/null >"$work/part" 2>&1 &
     suite_pid=$!
     wait "$suite_pid" || true
@@ -220,7 +220,7 @@ run_mode() {
       # What this part says about the unit will be said again.
       sed "/^Testing ${last//\//\\/}\$/,\$d" "$work/part" >>"$log"
       echo "[hang]: $last: $hung" >>"$log"
-      skip+=(--skiptest "$hung")
+      names+=(--skiptest "$hung")
     else
       cat "$work/part" >>"$log"
       left=("${left[@]:1}")

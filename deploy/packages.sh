@@ -12,7 +12,7 @@ server_packages=(redis-server redis-tools)
 bench_packages=("${server_packages[@]}" haproxy nutcracker libgtest-dev libgmock-dev libbenchmark-dev python3)
 test_packages=(
   "${bench_packages[@]}" prometheus clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
-  procps curl ca-certificates git
+  procps curl ca-certificates git dpkg-dev tcl
 )
 
 install_build_packages() { install_missing "${build_packages[@]}"; }

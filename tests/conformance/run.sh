@@ -9,7 +9,7 @@
 #   --no-exceptions  runs the tests of the exception lists as well
 #   --results        where the suite's output and both logs go (default: build/conformance/results)
 #   --set            handed to Pillion
-#   --hang           a test that takes longer hangs: it has failed, and its unit is run again without it (100)
+#   --hang           a test that takes longer hangs: it has failed, and its unit is run again without it (150)
 # Everything it talks to is its own: a redis-server and a Pillion on free ports, ended by pid. Exit code 0: every test
 # but the listed exceptions held; 1: some did not; 2: could not run, or a list breaks its rules.
 set -euo pipefail
@@ -23,7 +23,7 @@ exceptions=yes
 units=()
 names=()
 settings=()
-patience=100
+patience=150
 
 usage() { sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 fail() {

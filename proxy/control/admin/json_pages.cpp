@@ -9,6 +9,7 @@
 
 #include "proxy/control/metrics/catalog.hpp"
 #include "proxy/control/metrics/totals.hpp"
+#include "proxy/state/reason_names.hpp"
 
 namespace pillion::control {
 namespace {
@@ -19,7 +20,7 @@ using state::Counters;
 template <class Reason, std::size_t N>
 json::object by_reason(const std::array<std::uint64_t, N>& sums) {
   json::object result;
-  for (std::size_t i = 0; i < N; ++i) result[label(static_cast<Reason>(i))] = sums[i];
+  for (std::size_t i = 0; i < N; ++i) result[name_of(static_cast<Reason>(i))] = sums[i];
   return result;
 }
 

@@ -142,30 +142,6 @@ constexpr bool in_order() {
 }
 static_assert(in_order(), "the table follows the order of Metric");
 
-template <class E>
-using Names = std::array<std::string_view, static_cast<std::size_t>(E::kCount)>;
-
-constexpr Names<state::MissReason> kMissReasons = {"absent", "expired", "lease", "generation"};
-constexpr Names<state::BypassReason> kBypassReasons = {"disabled", "no_link",   "rule",
-                                                       "command",  "identity",  "program_order",
-                                                       "pinned",   "too_large", "multi_key"};
-constexpr Names<state::DisconnectReason> kDisconnectReasons = {
-    "client",         "quit",          "protocol_error", "cross_protocol", "output_limit",
-    "output_stalled", "upstream_lost", "drain",          "killed",         "error"};
-constexpr Names<state::UpstreamError> kUpstreamErrors = {"connect", "timeout", "closed", "protocol",
-                                                         "handshake"};
-
-/// A reason added to an enum but not here would leave an empty name.
-template <std::size_t N>
-constexpr bool complete(const std::array<std::string_view, N>& names) {
-  for (const std::string_view name : names) {
-    if (name.empty()) return false;
-  }
-  return true;
-}
-static_assert(complete(kMissReasons) && complete(kBypassReasons));
-static_assert(complete(kDisconnectReasons) && complete(kUpstreamErrors));
-
 }  // namespace
 
 std::span<const MetricSpec> catalog() {
@@ -174,22 +150,6 @@ std::span<const MetricSpec> catalog() {
 
 const MetricSpec& spec(Metric id) {
   return kCatalog[static_cast<std::size_t>(id)];
-}
-
-std::string_view label(state::MissReason reason) {
-  return kMissReasons[static_cast<std::size_t>(reason)];
-}
-
-std::string_view label(state::BypassReason reason) {
-  return kBypassReasons[static_cast<std::size_t>(reason)];
-}
-
-std::string_view label(state::DisconnectReason reason) {
-  return kDisconnectReasons[static_cast<std::size_t>(reason)];
-}
-
-std::string_view label(state::UpstreamError kind) {
-  return kUpstreamErrors[static_cast<std::size_t>(kind)];
 }
 
 }  // namespace pillion::control

@@ -11,8 +11,6 @@
 #include <span>
 #include <string_view>
 
-#include "proxy/state/counters.hpp"
-
 namespace pillion::control {
 
 enum class Metric : std::uint8_t {
@@ -95,11 +93,5 @@ struct MetricSpec {
 /// In the order of Metric, which is the order of /metrics.
 std::span<const MetricSpec> catalog();
 const MetricSpec& spec(Metric id);
-
-/// Label values; also the field names of /cache/stats.
-std::string_view label(state::MissReason reason);
-std::string_view label(state::BypassReason reason);
-std::string_view label(state::DisconnectReason reason);
-std::string_view label(state::UpstreamError kind);
 
 }  // namespace pillion::control

@@ -16,6 +16,7 @@
 #include "proxy/control/metrics/process_stats.hpp"
 #include "proxy/control/metrics/totals.hpp"
 #include "proxy/logging/log.hpp"
+#include "proxy/state/reason_names.hpp"
 
 namespace pillion::control {
 namespace {
@@ -70,7 +71,7 @@ class Page {
   template <class Reason, std::size_t N>
   void set_by(Metric id, const std::array<std::uint64_t, N>& sums) {
     static_assert(N == static_cast<std::size_t>(Reason::kCount));
-    for (std::size_t i = 0; i < N; ++i) set(id, sums[i], {label(static_cast<Reason>(i))});
+    for (std::size_t i = 0; i < N; ++i) set(id, sums[i], {name_of(static_cast<Reason>(i))});
   }
 
   void set_histogram(Metric id, const WorkerCounters& workers,

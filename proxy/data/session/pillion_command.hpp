@@ -34,9 +34,6 @@ PillionAnswer answer_pillion(std::string& out, const resp::Command& command, int
                              const PillionServices& services, state::Nanos now,
                              std::size_t& hot_keys);
 
-/// A text of several lines: a verbatim string in RESP3, a bulk string in RESP2.
-void append_text(std::string& out, std::string_view text, int protocol);
-
 /// An array of [key, reads]; "..." stands for what a long key was cut off. Merges the workers'.
 void append_hot_keys(std::string& out, const std::vector<std::vector<request::HotKey>>& workers,
                      std::size_t count);

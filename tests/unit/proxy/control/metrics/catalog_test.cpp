@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include "proxy/state/reason_names.hpp"
+
 namespace pillion::control {
 namespace {
 
@@ -29,7 +31,7 @@ template <class Reason>
 void expect_distinct() {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < static_cast<std::size_t>(Reason::kCount); ++i) {
-    EXPECT_TRUE(names.insert(label(static_cast<Reason>(i))).second);
+    EXPECT_TRUE(names.insert(name_of(static_cast<Reason>(i))).second);
   }
 }
 
@@ -38,8 +40,8 @@ TEST(Catalog, LabelValuesAreDistinct) {
   expect_distinct<state::BypassReason>();
   expect_distinct<state::DisconnectReason>();
   expect_distinct<state::UpstreamError>();
-  EXPECT_EQ(label(state::BypassReason::kMultiKey), "multi_key");
-  EXPECT_EQ(label(state::DisconnectReason::kUpstreamLost), "upstream_lost");
+  EXPECT_EQ(name_of(state::BypassReason::kMultiKey), "multi_key");
+  EXPECT_EQ(name_of(state::DisconnectReason::kUpstreamLost), "upstream_lost");
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ TEST_F(CollectorTest, LabelValuesExistBeforeAnythingHappened) {
   EXPECT_EQ(value("pillion_requests_total{source=\"l1\"}"), "0");
   EXPECT_EQ(value("pillion_requests_total{source=\"failed\"}"), "0");
   for (std::size_t i = 0; i < static_cast<std::size_t>(state::BypassReason::kCount); ++i) {
-    const std::string reason(label(static_cast<state::BypassReason>(i)));
+    const std::string reason(name_of(static_cast<state::BypassReason>(i)));
     EXPECT_EQ(value("pillion_cache_bypass_total{reason=\"" + reason + "\"}"), "0");
   }
   EXPECT_EQ(value("pillion_cache_flushes_total{reason=\"link_lost\"}"), "0");

@@ -84,6 +84,7 @@ TEST_F(HealthFsmTest, FirstProbeAsksInOrderAndBringsTheUpstreamUp) {
   expected.role = "master";
   expected.version = "7.0.15";
   expected.mode = "standalone";
+  expected.runs = 1;
   expected.latency = 3 * kMillisecond;
   EXPECT_EQ(fsm.view(), expected);
 }
@@ -160,6 +161,26 @@ TEST_F(HealthFsmTest, AnAclThatDeniesTheQuestionsIsNoOutage) {
   EXPECT_EQ(error("NOPERM this user has no permissions to run the 'role' command"), "rest");
   EXPECT_TRUE(fsm.view().up);
   EXPECT_EQ(fsm.view().role, "");
+}
+
+TEST_F(HealthFsmTest, AnotherRunOfTheServerIsNoticed) {
+  const auto reconnect = [this](const Answer& info) {
+    endpoint();
+    connected();
+    answer(info);
+    return fsm.view().runs;
+  };
+  const auto run = [](const std::string& id) {
+    return Answer{false, "redis_version:7.0.15\r\nrun_id:" + id + "\r\n"};
+  };
+  make();
+  EXPECT_EQ(fsm.view().runs, 0U);
+  EXPECT_EQ(reconnect(run("a")), 1U);
+  EXPECT_EQ(fsm.view().run_id, "a");
+  EXPECT_EQ(reconnect(run("a")), 1U);
+  EXPECT_EQ(reconnect(run("b")), 2U);
+  EXPECT_EQ(reconnect({true, "NOPERM no permission"}), 3U) << "it may be another one";
+  EXPECT_EQ(reconnect({true, "NOAUTH Authentication required."}), 3U) << "nothing can be asked";
 }
 
 TEST_F(HealthFsmTest, LoadingIsDownButKeepsTheConnection) {

@@ -119,6 +119,17 @@ TEST(Keys, SocketPathsHaveTheKernelsLimit) {
   EXPECT_THAT(complaint("listen.unix", std::string("a\0b", 3)), HasSubstr("NUL"));
 }
 
+TEST(Keys, CommandNamesAreWords) {
+  for (const char* name : {"PILLION", "x", "side-car_1.0", ""}) {
+    EXPECT_EQ(complaint("pillion_command.name", name), "") << name;
+  }
+  for (const char* name : {"two words", "a\r\nb", "*", "a|b", "\xc3\xa9"}) {
+    EXPECT_THAT(complaint("pillion_command.name", name), HasSubstr("may only have")) << name;
+  }
+  EXPECT_EQ(complaint("pillion_command.name", std::string(64, 'x')), "");
+  EXPECT_EQ(complaint("pillion_command.name", std::string(65, 'x')), "is longer than 64 bytes");
+}
+
 TEST(Keys, ARefusedValueLeavesTheConfigAlone) {
   Config config;
   EXPECT_NE(set_value(*find_key("cache.max_bytes"), config, "lots"), std::nullopt);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/keys.hpp"
 #include "config/load.hpp"
 #include "tests/unit/config/temporary_file.hpp"
 
@@ -65,6 +66,40 @@ TEST(PrintConfig, PasswordsAreHiddenWhereverTheyCameFrom) {
     EXPECT_THAT(print_problems(load_text(printed, "again").problems), IsEmpty());
   }
   EXPECT_THAT(print_config(load(by_url).config), HasSubstr("  url: \"redis://u@h:1/2\"\n"));
+}
+
+std::string effective(const Config& config, std::string_view path) {
+  for (const auto& [name, value] : effective_values(config)) {
+    if (name == path) return value;
+  }
+  return "(no such key)";
+}
+
+TEST(EffectiveValues, ArePlainAndInTheOrderOfTheKeys) {
+  const auto loaded = load_text(
+      "upstream: {url: 'redis://u:hunter2@h:1/2'}\n"
+      "pillion_command: {name: sidecar}\n"
+      "cache:\n"
+      "  rules: [{match: 'a:*', max_age: 2s}, {match: '*', cache: false}]\n",
+      "values");
+  ASSERT_THAT(print_problems(loaded.problems), IsEmpty());
+  const Config& config = loaded.config;
+  EXPECT_EQ(effective(config, "listen.address"), "127.0.0.1:6380");
+  EXPECT_EQ(effective(config, "listen.unix"), "");
+  EXPECT_EQ(effective(config, "workers"), "auto");
+  EXPECT_EQ(effective(config, "cache.max_bytes"), "64MiB");
+  EXPECT_EQ(effective(config, "cache.max_age"), "60s");
+  EXPECT_EQ(effective(config, "pillion_command.name"), "sidecar");
+  EXPECT_EQ(effective(config, "upstream.url"), "redis://u@h:1/2");
+  EXPECT_EQ(effective(config, "upstream.password"), "***");
+  EXPECT_EQ(effective(config, "cache.rules"),
+            "[{match: \"a:*\", cache: true, max_age: 2s}, {match: \"*\", cache: false}]");
+  EXPECT_EQ(effective(Config{}, "cache.rules"), "[]");
+  EXPECT_EQ(effective(Config{}, "upstream.password"), "");
+  EXPECT_EQ(effective_values(config).size(), keys().size());
+  for (const auto& [name, value] : effective_values(config)) {
+    EXPECT_THAT(value, Not(HasSubstr("hunter2"))) << name;
+  }
 }
 
 }  // namespace

@@ -14,11 +14,29 @@ test_packages=(
   "${bench_packages[@]}" prometheus clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
   procps curl ca-certificates git dpkg-dev tcl
 )
+# Client libraries of other languages, tried against Pillion by tests/clients. A test whose library is not there is skipped.
+client_packages=(
+  python3-redis python3-hiredis python3-celery python3-rq python3-django python3-django-redis
+  php-cli php-redis php-predis ruby ruby-redis ruby-sidekiq
+  golang-go golang-github-gomodule-redigo-dev libredis-perl libhiredis-dev
+)
 
 install_build_packages() { install_missing "${build_packages[@]}"; }
 install_server_packages() { install_missing "${server_packages[@]}"; }
 install_bench_packages() { install_missing "${build_packages[@]}" "${bench_packages[@]}"; }
 install_test_packages() { install_missing "${build_packages[@]}" "${test_packages[@]}"; }
+
+# Never fails: what cannot be had is reported and left out. Where a node of another origin is installed, its own npm
+# serves; Debian's would conflict with it.
+install_client_packages() {
+  local name packages=("${client_packages[@]}")
+  command -v node >/dev/null || packages+=(nodejs npm)
+  install_missing "${packages[@]}" && return 0
+  for name in "${packages[@]}"; do
+    install_missing "$name" || echo "not installed: $name" >&2
+  done
+  return 0
+}
 
 # install_missing NAME...: installs those that are not. Needs root or sudo only when something is missing.
 install_missing() {

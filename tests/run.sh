@@ -20,6 +20,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/packages.sh
 . deploy/packages.sh
 install_test_packages
+[[ -n "$quick" ]] || install_client_packages
 
 # Everything started from here on carries this mark in its environment, whatever session it moves to.
 export TESTS_RUN_MARK="$$-$RANDOM$RANDOM"

@@ -116,6 +116,7 @@ std::vector<HotKey> merge_hot_keys(const std::vector<std::vector<HotKey>>& worke
     for (const HotKey& key : worker) sums[{key.key, key.truncated}] += key.count;
   }
   std::vector<HotKey> keys;
+  keys.reserve(sums.size());
   for (const auto& [key, count] : sums) keys.push_back({std::string(key.first), key.second, count});
   keep_first(keys, n);
   return keys;

@@ -102,7 +102,7 @@ void append_arguments(std::string& out, const cache::CachedVariant& variant) {
     rest.remove_prefix(std::min(end, rest.size()));
   }
   if (!shown.empty()) shown.erase(shown.begin());
-  if (variant.arguments_cut) shown.push_back("...");
+  if (variant.arguments_cut) shown.emplace_back("...");
   resp::append_array_header(out, shown.size());
   for (const std::string_view argument : shown) resp::append_bulk(out, argument);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -142,7 +143,7 @@ double oldest_lease_seconds(const std::vector<state::LinkStats>& links) {
 }
 
 std::uint64_t rounded(double value) {
-  return value > 0 ? static_cast<std::uint64_t>(value + 0.5) : 0;
+  return value > 0 ? static_cast<std::uint64_t>(std::llround(value)) : 0;
 }
 
 }  // namespace

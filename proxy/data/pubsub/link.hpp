@@ -11,6 +11,7 @@
 #include "proxy/data/pubsub/hub.hpp"
 #include "proxy/net/socket.hpp"
 #include "proxy/net/turn_end.hpp"
+#include "proxy/state/own_connections.hpp"
 #include "proxy/state/published.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
@@ -45,6 +46,7 @@ class SocketLink : public LinkPort,
   const Topology& topology_;
   std::unique_ptr<LinkFsm> fsm_;
   net::Socket socket_;
+  state::OwnConnections::Entry own_;
   std::vector<char> buffer_;
   std::uint64_t life_ = 0;  // of the socket: late handlers of an earlier one do nothing
   bool flush_wanted_ = false;

@@ -218,6 +218,7 @@ void LinkFsm::close() {
   for (auto& [key, name] : names_) set_subscribed(name, false);
   operations_.clear();
   names_.clear();
+  fences_.clear();
   status_ = Status::kDown;
 }
 
@@ -236,8 +237,8 @@ LinkFsm::Action LinkFsm::on_tick(state::Nanos now, std::uint64_t random) {
   if (!operations_.empty() &&
       now - std::max(operations_.front().sent_at, last_bytes_at_) > options_.reply_timeout)
     return on_failed("no reply to a probe or a subscription", now, random);
-  if (operations_.empty() && now - last_bytes_at_ >= options_.probe_after) ping(nullptr, now);
   retry_due(now);
+  if (operations_.empty() && now - last_bytes_at_ >= options_.probe_after) ping(nullptr, now);
   update_idle(now);
   return unwritten().empty() ? Action::kNone : Action::kWrite;
 }

@@ -144,6 +144,8 @@ class LinkFsm {
   void uncount(std::uint32_t worker, Name& name);
   void ask(Kind kind, bool subscribe, std::span<const Item> items, state::Nanos now);
   void ping(AskerPtr asker, state::Nanos now);
+  /// A request that changes nothing upstream: settled behind what is under way.
+  void fence(AskerPtr asker, state::Nanos now);
   void go_live(state::Nanos now);
   /// Sends what is missing, or forgets a name that nobody needs; `name` may be gone afterwards.
   void reconcile(Name& name, state::Nanos now);
@@ -193,6 +195,7 @@ class LinkFsm {
 
   NameMap<Name> names_;
   state::Nanos next_retry_at_ = 0;  // the earliest retry_at of names; 0: none
+  std::vector<AskerPtr> fences_;    // for a connection, behind the names that wait
 
   // Since the last end_batch().
   std::shared_ptr<Batch> batch_;

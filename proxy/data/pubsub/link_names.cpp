@@ -45,14 +45,10 @@ void LinkFsm::subscribe(std::uint32_t worker, Ticket ticket, Kind kind,
     items.push_back({&name, asker});
   }
   idle_since_ = names_.empty() ? now : -1;
-  if (status_ == Status::kLive) {
-    if (items.empty()) {
-      ping(asker, now);
-    } else {
-      ask(kind, true, items, now);
-    }
-  } else if (items.empty()) {
-    settle(worker, ticket, {});
+  if (items.empty()) {
+    fence(asker, now);
+  } else if (status_ == Status::kLive) {
+    ask(kind, true, items, now);
   } else if (status_ == Status::kBackoff && !worked_) {
     settle(worker, ticket, unavailable());
   } else {
@@ -77,10 +73,8 @@ void LinkFsm::unsubscribe(std::uint32_t worker, Ticket ticket, Kind kind,
     }
   }
   idle_since_ = names_.empty() ? now : -1;
-  if (!live) {
-    settle(worker, ticket, {});
-  } else if (items.empty()) {
-    ping(asker, now);
+  if (items.empty()) {
+    fence(asker, now);
   } else {
     asker->left = static_cast<std::uint32_t>(items.size());
     ask(kind, false, items, now);
@@ -138,12 +132,20 @@ void LinkFsm::ask(Kind kind, bool subscribe, std::span<const Item> items, state:
 void LinkFsm::ping(AskerPtr asker, state::Nanos now) {
   Operation operation;
   operation.sent_at = now;
-  if (asker) {
-    asker->left = 1;
-    operation.items.push_back({nullptr, std::move(asker)});
-  }
+  if (asker) operation.items.push_back({nullptr, std::move(asker)});
   operations_.push_back(std::move(operation));
   resp::append_request(out_, {"PING"});
+}
+
+void LinkFsm::fence(AskerPtr asker, state::Nanos now) {
+  asker->left = 1;
+  if (status_ == Status::kLive) {
+    ping(std::move(asker), now);
+  } else if (status_ == Status::kBackoff && !worked_) {
+    finish(asker, {});
+  } else {
+    fences_.push_back(std::move(asker));
+  }
 }
 
 void LinkFsm::go_live(state::Nanos now) {
@@ -166,8 +168,15 @@ void LinkFsm::go_live(state::Nanos now) {
     if (waiting.empty()) of_kind.push_back({&name, nullptr});
     ++entry;
   }
-  for (const Kind kind : {Kind::kChannel, Kind::kPattern, Kind::kShard})
-    ask(kind, true, items[static_cast<std::size_t>(kind)], now);
+  for (const Kind kind : {Kind::kChannel, Kind::kPattern, Kind::kShard}) {
+    std::vector<Item>& of_kind = items[static_cast<std::size_t>(kind)];
+    // Requests of one worker in the order they were made.
+    std::stable_sort(of_kind.begin(), of_kind.end(), [](const Item& a, const Item& b) {
+      return (a.asker ? a.asker->ticket : 0) < (b.asker ? b.asker->ticket : 0);
+    });
+    ask(kind, true, of_kind, now);
+  }
+  for (AskerPtr& asker : std::exchange(fences_, {})) ping(std::move(asker), now);
 }
 
 void LinkFsm::reconcile(Name& name, state::Nanos now) {
@@ -300,6 +309,7 @@ void LinkFsm::give_up_names() {
     for (const AskerPtr& asker : std::exchange(name.waiting, {})) finish(asker, error);
     if (denied && name.established) revoke(name);
   }
+  for (const AskerPtr& asker : std::exchange(fences_, {})) finish(asker, {});
 }
 
 void LinkFsm::release_connection() {
@@ -311,9 +321,10 @@ void LinkFsm::release_connection() {
       const Item& item = operation.items[at];
       if (subscribe && item.asker) {
         item.name->waiting.push_back(item.asker);
-      } else {
-        // What was to end has ended.
-        finish(item.asker, {});
+      } else if (item.asker && --item.asker->left == 0) {
+        // What was to end has ended; it is told behind what was asked for before.
+        item.asker->left = 1;
+        fences_.push_back(item.asker);
       }
     }
   }

@@ -115,6 +115,17 @@ constexpr std::array<MetricSpec, kRows> kCatalog = {{
     {Metric::kUpstreamCommandTimeout, "pillion_upstream_command_timeout_seconds", kGauge, {"", ""},
      "Deadline of one command (upstream.command_timeout)."},
 
+    {Metric::kPubSubMessagesIn, "pillion_pubsub_messages_received_total", kCounter, {"", ""},
+     "Messages read from the upstream, once however many clients listen."},
+    {Metric::kPubSubMessagesOut, "pillion_pubsub_messages_delivered_total", kCounter, {"", ""},
+     "Messages handed to subscribed clients, once for each."},
+    {Metric::kPubSubNames, "pillion_pubsub_upstream_subscriptions", kGauge, {"", ""},
+     "Channels, patterns and shard channels that Pillion is subscribed to at the upstream."},
+    {Metric::kPubSubMembers, "pillion_pubsub_subscriptions", kGauge, {"", ""},
+     "Channels, patterns and shard channels that clients are subscribed to, summed over clients."},
+    {Metric::kPubSubReconnects, "pillion_pubsub_reconnects_total", kCounter, {"", ""},
+     "Subscription connections made again after a loss; messages published meanwhile are lost, as without Pillion."},
+
     {Metric::kDraining, "pillion_draining", kGauge, {"", ""},
      "1 while Pillion finishes what is in flight before it exits."},
     {Metric::kWorkers, "pillion_workers", kGauge, {"", ""},

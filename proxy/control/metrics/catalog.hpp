@@ -68,6 +68,12 @@ enum class Metric : std::uint8_t {
   kUpstreamReceivedBytes,
   kUpstreamSentBytes,
   kUpstreamCommandTimeout,
+  // subscriptions
+  kPubSubMessagesIn,
+  kPubSubMessagesOut,
+  kPubSubNames,
+  kPubSubMembers,
+  kPubSubReconnects,
   // the process
   kDraining,
   kWorkers,

@@ -188,6 +188,14 @@ void add_upstream(Page& page, const WorkerCounters& workers,
   page.set(Metric::kUpstreamSentBytes, total(workers, &Counters::upstream_bytes_out));
 }
 
+void add_subscriptions(Page& page, const WorkerCounters& workers) {
+  page.set(Metric::kPubSubMessagesIn, total(workers, &Counters::pubsub_messages_in));
+  page.set(Metric::kPubSubMessagesOut, total(workers, &Counters::pubsub_messages_out));
+  page.set(Metric::kPubSubNames, total(workers, &Counters::pubsub_names));
+  page.set(Metric::kPubSubMembers, total(workers, &Counters::pubsub_members));
+  page.set(Metric::kPubSubReconnects, total(workers, &Counters::pubsub_reconnects));
+}
+
 /// Limits stand beside what they limit, so that an alert can divide one by the other.
 void add_limits(Page& page, const config::Config& config, std::size_t workers) {
   page.set(Metric::kWorkers, workers);
@@ -225,6 +233,7 @@ class Collector::Families : public prometheus::Collectable {
     add_links(page, sources_.data_plane.link_stats());
     add_clients(page, workers);
     add_upstream(page, workers, *sources_.topology.load());
+    add_subscriptions(page, workers);
     add_limits(page, sources_.config, workers.size());
     page.set(Metric::kDraining, sources_.data_plane.draining() ? 1 : 0);
     add_process(page);

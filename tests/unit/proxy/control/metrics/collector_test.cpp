@@ -12,6 +12,7 @@
 #include <string>
 
 #include "proxy/control/metrics/catalog.hpp"
+#include "proxy/state/reason_names.hpp"
 #include "tests/unit/proxy/control/fake_data_plane.hpp"
 
 namespace pillion::control {
@@ -86,6 +87,20 @@ TEST_F(CollectorTest, CountersAreSummedOverWorkers) {
   EXPECT_EQ(value("pillion_requests_total{source=\"l1\"}"), "7");
   EXPECT_EQ(value("pillion_cache_misses_total{reason=\"lease\"}"), "7");
   EXPECT_EQ(value("pillion_cache_invalidations_total{origin=\"own\"}"), "9");
+}
+
+TEST_F(CollectorTest, SubscriptionsAreSummedOverWorkers) {
+  data_plane.worker(0).pubsub_messages_in.add(5);
+  data_plane.worker(0).pubsub_messages_out.add(7);
+  data_plane.worker(1).pubsub_messages_out.add(8);
+  data_plane.worker(0).pubsub_names.add(2);
+  data_plane.worker(1).pubsub_members.add(3);
+  data_plane.worker(0).pubsub_reconnects.add();
+  EXPECT_EQ(value("pillion_pubsub_messages_received_total"), "5");
+  EXPECT_EQ(value("pillion_pubsub_messages_delivered_total"), "15");
+  EXPECT_EQ(value("pillion_pubsub_upstream_subscriptions"), "2");
+  EXPECT_EQ(value("pillion_pubsub_subscriptions"), "3");
+  EXPECT_EQ(value("pillion_pubsub_reconnects_total"), "1");
 }
 
 TEST_F(CollectorTest, HistogramIsCumulativeAndInSeconds) {

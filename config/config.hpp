@@ -47,10 +47,10 @@ struct Upstream {
   std::string password;          // overrides the URL's; redacted everywhere
   std::string password_file;     // read at start; wins over password
   Millis connect_timeout{1'000};
-  Millis command_timeout{5'000};  // of one command that neither blocks nor is a script
-  Millis script_timeout{60'000};  // of EVAL, FCALL and their like
+  Millis command_timeout{5'000};          // of one command that neither blocks nor is a script
+  Millis script_timeout{60'000};          // of EVAL, FCALL and their like
   std::size_t script_memory = 4UL << 20;  // scripts remembered, to heal NOSCRIPT
-  std::uint32_t connections = 1;  // multiplexed, per worker
+  std::uint32_t connections = 1;          // multiplexed, per worker
   std::uint32_t max_dedicated =
       4096;  // upstream connections of their own (MULTI, blocking ...), per worker
   Millis health_interval{1'000};  // control plane's probe

@@ -99,8 +99,7 @@ const auto& table() {
       Key{"upstream.script_timeout",
           Duration{at<&C::upstream, &Upstream::script_timeout>(), Millis{10}, kYear},
           "The same for scripts and functions (EVAL, EVALSHA, FCALL and their _RO forms)."},
-      Key{"upstream.script_memory",
-          Bytes{at<&C::upstream, &Upstream::script_memory>(), 0, kTiB},
+      Key{"upstream.script_memory", Bytes{at<&C::upstream, &Upstream::script_memory>(), 0, kTiB},
           "Scripts remembered from EVAL and SCRIPT LOAD, so that an upstream that lost them is "
           "shown them again instead of a client that gets NOSCRIPT."},
       Key{"upstream.connections", Count{at<&C::upstream, &Upstream::connections>(), 1, 64},

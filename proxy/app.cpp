@@ -46,14 +46,14 @@ void raise_descriptor_limit(std::uint32_t max_clients) {
 
 }  // namespace
 
-struct App::Impl : state::DataPlaneOps, data::session::Peers {
+struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Couriers {
   explicit Impl(AppOptions given)
       : options(std::move(given)),
         upstream(config::upstream_target(options.config)),
-        worker_count(std::min<std::uint32_t>(
+        workers_wanted(std::min<std::uint32_t>(
             options.config.workers != 0 ? options.config.workers : net::usable_cpus(),
             cache::LinkTable::kMaxLinks)),
-        shared(options.config, upstream, topology, worker_count),
+        shared(options.config, upstream, options.version, topology, learned, workers_wanted),
         signals(io, SIGTERM, SIGINT),
         poll(io) {}
 
@@ -83,26 +83,35 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
   bool ready() const override { return listening.load(); }
 
   // Peers: called by any worker.
-  std::uint32_t count() const override { return worker_count; }
+  std::uint32_t count() const override { return workers_wanted; }
   void post(std::uint32_t worker, std::function<void(data::session::Registry&)> task) override {
     workers[worker]->post(std::move(task));
   }
 
+  // Couriers: called by any worker.
+  void to_hub(std::function<void(data::pubsub::Hub&)> task) override {
+    workers.front()->post_to_hub(std::move(task));
+  }
+  void to_worker(std::uint32_t worker, std::function<void(data::pubsub::Fanout&)> task) override {
+    workers[worker]->post_to_fanout(std::move(task));
+  }
+  std::uint32_t worker_count() const override { return workers_wanted; }
+
   int run() {
     raise_descriptor_limit(options.config.listen.max_clients);
-    for (std::uint32_t i = 0; i < worker_count; ++i)
-      workers.push_back(std::make_unique<Worker>(i, shared, *this));
+    for (std::uint32_t i = 0; i < workers_wanted; ++i)
+      workers.push_back(std::make_unique<Worker>(i, shared, Worker::Ways{*this, *this, *this}));
     for (const auto& worker : workers) worker->listen(workers.front()->port());
 
     control::ControlPlane control({options.config, upstream, options.version, options.revision},
-                                  *this, topology);
+                                  *this, topology, &learned);
     control.start();
     await_first_probe();
     for (const auto& worker : workers) worker->start();
     listening = true;
     logging::info("pillion " + options.version + " serves " + where() + " in front of " +
-                  upstream.display + " with " + std::to_string(worker_count) +
-                  (worker_count == 1 ? " worker" : " workers"));
+                  upstream.display + " with " + std::to_string(workers_wanted) +
+                  (workers_wanted == 1 ? " worker" : " workers"));
 
     await_signal();
     watch();
@@ -186,8 +195,9 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers {
 
   AppOptions options;
   config::UpstreamTarget upstream;
-  std::uint32_t worker_count;
+  std::uint32_t workers_wanted;
   state::Published<state::TopologySnapshot> topology;
+  state::Published<state::LearnedCommands> learned;
   mutable Shared shared;
   std::vector<std::unique_ptr<Worker>> workers;
   boost::asio::io_context io{1};

@@ -9,7 +9,9 @@
 #include <variant>
 
 #include "config/address.hpp"
+#include "config/print.hpp"
 #include "protocol/command/cacheable.hpp"
+#include "proxy/data/pubsub/link.hpp"
 #include "proxy/net/endpoints.hpp"
 
 namespace pillion {
@@ -57,59 +59,101 @@ std::string_view status_name(data::fill::FillLinkFsm::Status status) {
 }  // namespace
 
 Shared::Shared(const config::Config& configuration, const config::UpstreamTarget& target,
-               state::Published<state::TopologySnapshot>& published, std::size_t workers)
+               std::string version_text, state::Published<state::TopologySnapshot>& published,
+               const state::Published<state::LearnedCommands>& learned_commands,
+               std::size_t workers)
     : config(configuration),
       upstream(target),
       topology(published),
+      version(std::move(version_text)),
+      config_values(config::effective_values(configuration)),
+      started_at(state::now()),
+      learned(learned_commands),
       max_entry_bytes(
           std::min(configuration.cache.max_entry_bytes, configuration.cache.max_bytes / 4)),
       cache({configuration.cache.max_bytes, max_entry_bytes,
              nanos(configuration.cache.max_staleness), workers > 1},
             links),
       invalidator(cache, links, workers),
+      scripts(configuration.upstream.script_memory),
       rules(configuration.cache) {
   for (const command::CacheRule& rule : command::cache_rules())
     cacheable_commands.push_back(rule.name);
 }
 
-Worker::Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers)
+Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
     : index_(index),
       shared_(shared),
       work_(io_.get_executor()),
       turn_end_(io_),
-      registry_(index, peers, turn_end_),
+      registry_(index, ways.peers, turn_end_),
       upstream_context_{io_,
                         registry_,
                         turn_end_,
                         counters_,
                         shared.topology,
                         nanos(shared.config.upstream.connect_timeout),
-                        nanos(shared.config.upstream.command_timeout)},
+                        {nanos(shared.config.upstream.command_timeout),
+                         nanos(shared.config.upstream.script_timeout)}},
       pool_(upstream_context_,
             {shared.config.upstream.connections, shared.config.upstream.max_dedicated}),
+      fanout_({index, nanos(shared.config.upstream.command_timeout), shared.upstream.display},
+              ways.couriers, registry_, shared.census, counters_),
       reader_(shared.cache, shared.rules, counters_),
-      session_context_{pool_,
-                       reader_,
-                       shared.invalidator,
-                       registry_,
-                       counters_,
-                       shared.topology,
-                       index,
-                       shared.config.cache.enabled,
-                       own_identity(shared.upstream),
-                       shared.upstream.database,
-                       shared.upstream.display,
-                       nanos(shared.config.upstream.command_timeout),
-                       nanos(shared.config.listen.output_stall_timeout),
-                       shared.config.listen.output_limit,
-                       shared.config.listen.max_pipeline,
-                       max_fetches(shared),
-                       false,
-                       {}},
+      pillion_{.cache = shared.cache,
+               .invalidator = shared.invalidator,
+               .counters = counters_,
+               .all_counters = [&all = ways.all] { return all.counters(); },
+               .topology = shared.topology,
+               .links = [&all = ways.all] { return all.link_stats(); },
+               .cache_stats = [&all = ways.all] { return all.cache_stats(); },
+               .config = shared.config_values,
+               .name = shared.config.pillion_command.name,
+               .version = shared.version,
+               .started_at = shared.started_at},
+      session_context_{.lanes = pool_,
+                       .reader = reader_,
+                       .invalidator = shared.invalidator,
+                       .fences = registry_,
+                       .neighbours = registry_,
+                       .all_clients = shared.all_clients,
+                       .fanout = fanout_,
+                       .census = shared.census,
+                       .scripts = shared.scripts,
+                       .counters = counters_,
+                       .topology = shared.topology,
+                       .worker = index,
+                       .cache_enabled = shared.config.cache.enabled,
+                       .identity = own_identity(shared.upstream),
+                       .database = shared.upstream.database,
+                       .upstream_name = shared.upstream.display,
+                       .command_timeout = nanos(shared.config.upstream.command_timeout),
+                       .output_stall_timeout = nanos(shared.config.listen.output_stall_timeout),
+                       .output_limit = shared.config.listen.output_limit,
+                       .max_pipeline = shared.config.listen.max_pipeline,
+                       .max_fetches = max_fetches(shared),
+                       .auth_required = false,
+                       .subscriber_limits = {shared.config.listen.subscriber_limit,
+                                             shared.config.listen.subscriber_soft_limit,
+                                             nanos(shared.config.listen.subscriber_soft_time)},
+                       .max_subscriptions = shared.config.listen.max_subscriptions,
+                       .learned = &shared.learned,
+                       .pillion = &pillion_,
+                       .ahead = {}},
       readiness_(io_, [this](std::span<const net::Readiness::Event> events) { on_ready(events); }),
       client_context_{session_context_, registry_, readiness_, std::vector<char>(kReadBuffer),
                       [this] { shared_.clients.fetch_sub(1, std::memory_order_relaxed); }},
       timer_(io_) {
+  registry_.use_hot_keys(reader_.hot_keys());
+  if (index == 0) {
+    data::pubsub::HubOptions hub;
+    hub.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
+    hub.link.reply_timeout = nanos(shared.config.upstream.command_timeout);
+    hub.link.upstream = shared.upstream.display;
+    hub_ = std::make_unique<data::pubsub::Hub>(
+        hub, ways.couriers, shared.census, counters_,
+        data::pubsub::socket_links(io_, turn_end_, shared.topology));
+  }
   link_stats_.worker = index;
   link_stats_.state = "down";
   if (!shared.config.cache.enabled) {
@@ -177,6 +221,14 @@ void Worker::post(std::function<void(data::session::Registry&)> task) {
   boost::asio::post(io_, [this, task = std::move(task)] { task(registry_); });
 }
 
+void Worker::post_to_hub(std::function<void(data::pubsub::Hub&)> task) {
+  boost::asio::post(io_, [this, task = std::move(task)] { task(*hub_); });
+}
+
+void Worker::post_to_fanout(std::function<void(data::pubsub::Fanout&)> task) {
+  boost::asio::post(io_, [this, task = std::move(task)] { task(fanout_); });
+}
+
 void Worker::accept(net::Socket socket) {
   if (shared_.clients.fetch_add(1, std::memory_order_relaxed) >=
       shared_.config.listen.max_clients) {
@@ -226,11 +278,14 @@ void Worker::tick() {
   }
   if (link_) link_->on_tick(now);
   pool_.on_tick(now);
+  fanout_.on_tick(now);
+  if (hub_) hub_->on_tick(now);
   registry_.on_tick(now);
   registry_.on_batch_end();
   if (now - swept_at_ >= state::kSecond) {
     swept_at_ = now;
     registry_.sweep(now);
+    reader_.hot_keys().tick(now);
   }
   if (draining_) registry_.close_quiet(now, kDrainSilence, false);
   if (index_ == 0) publish_cache_stats();
@@ -286,6 +341,7 @@ void Worker::stop() {
     timer_.cancel();
     readiness_.stop();
     registry_.close_quiet(state::now(), 0, true);
+    if (hub_) hub_->close();
     if (link_) link_->close();
     pool_.close_all();
     work_.reset();

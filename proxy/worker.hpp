@@ -20,6 +20,8 @@
 #include "proxy/data/cache/cache.hpp"
 #include "proxy/data/fill/fill_link.hpp"
 #include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/pubsub/fanout.hpp"
+#include "proxy/data/pubsub/hub.hpp"
 #include "proxy/data/request/cache_rules.hpp"
 #include "proxy/data/request/reader.hpp"
 #include "proxy/data/session/client_connection.hpp"
@@ -38,10 +40,17 @@ struct Shared {
   const config::Config& config;
   const config::UpstreamTarget& upstream;
   state::Published<state::TopologySnapshot>& topology;
+  const std::string version;
+  const std::vector<std::pair<std::string, std::string>> config_values;  // secrets redacted
+  const state::Nanos started_at;
+  const state::Published<state::LearnedCommands>& learned;
   const std::size_t max_entry_bytes;  // never so much that a few entries fill a cache
   cache::LinkTable links;
   cache::Cache cache;
   data::fill::Invalidator invalidator;
+  data::session::AllClients all_clients;
+  data::pubsub::Census census;
+  data::request::ScriptStore scripts;
   data::request::CacheRules rules;
   std::vector<std::string_view> cacheable_commands;
   std::atomic<std::uint64_t> next_client_id{1};
@@ -51,13 +60,21 @@ struct Shared {
   std::mutex cache_stats_mutex;
   cache::Stats cache_stats{};
 
-  Shared(const config::Config& config, const config::UpstreamTarget& upstream,
-         state::Published<state::TopologySnapshot>& topology, std::size_t workers);
+  Shared(const config::Config& config, const config::UpstreamTarget& upstream, std::string version,
+         state::Published<state::TopologySnapshot>& topology,
+         const state::Published<state::LearnedCommands>& learned, std::size_t workers);
 };
 
 class Worker {
  public:
-  Worker(std::uint32_t index, Shared& shared, data::session::Peers& peers);
+  /// How this worker reaches the others.
+  struct Ways {
+    data::session::Peers& peers;
+    data::pubsub::Couriers& couriers;
+    const state::DataPlaneOps& all;
+  };
+
+  Worker(std::uint32_t index, Shared& shared, const Ways& ways);
   ~Worker();  // NOLINT(bugprone-exception-escape): see there
 
   /// Binds; throws std::system_error. `port` overrides the configured one when not 0 (the first
@@ -72,6 +89,9 @@ class Worker {
   void stop();
 
   void post(std::function<void(data::session::Registry&)> task);
+  /// The hub is the first worker's.
+  void post_to_hub(std::function<void(data::pubsub::Hub&)> task);
+  void post_to_fanout(std::function<void(data::pubsub::Fanout&)> task);
 
   const state::Counters& counters() const { return counters_; }
   state::LinkStats link_stats() const;
@@ -92,8 +112,11 @@ class Worker {
   data::session::Registry registry_;
   data::upstream::UpstreamContext upstream_context_;
   data::upstream::Pool pool_;
+  data::pubsub::Fanout fanout_;
+  std::unique_ptr<data::pubsub::Hub> hub_;
   std::shared_ptr<data::fill::FillLink> link_;
   data::request::Reader reader_;
+  data::session::PillionServices pillion_;
   data::session::SessionContext session_context_;
   net::Readiness readiness_;
   data::session::ClientContext client_context_;

@@ -56,12 +56,31 @@ class NoLanes : public upstream::LaneProvider {
   std::shared_ptr<upstream::Lane> lease(const upstream::ChannelKey&, state::Nanos) override {
     throw std::logic_error("a hit went upstream");
   }
-  void give_back(const std::shared_ptr<upstream::Lane>&, bool, state::Nanos) override {}
+  void give_back(const std::shared_ptr<upstream::Lane>&, upstream::LaneCondition,
+                 state::Nanos) override {}
 };
 
 class NoFences : public session::FenceService {
  public:
   void start_fence(const Requester&) override {}
+};
+
+class Nobody : public session::Neighbours,
+               public pubsub::Couriers,
+               public pubsub::SubscriptionSink {
+ public:
+  void gather(const Requester&, Ask, Done) override {}
+  void deliver_push(const session::ClientPlace&, std::string) override {}
+  void tell_target_left(const session::ClientPlace&, const Requester&) override {}
+  void publish_monitor_line(std::string) override {}
+  void add_monitor(const Requester&) override {}
+  void to_hub(std::function<void(pubsub::Hub&)>) override {}
+  void to_worker(std::uint32_t, std::function<void(pubsub::Fanout&)>) override {}
+  std::uint32_t worker_count() const override { return 1; }
+  void on_subscription_settled(const Requester&, std::string_view) override {}
+  void on_messages(const Requester&, const pubsub::Messages&) override {}
+  void on_subscription_revoked(const Requester&) override {}
+  void on_batch_end() override {}
 };
 
 std::string get_command(std::size_t key) {
@@ -108,24 +127,28 @@ int run() {
   NoLanes lanes;
   NoFences fences;
   state::Published<state::TopologySnapshot> topology;
-  session::SessionContext context{lanes,
-                                  reader,
-                                  invalidator,
-                                  fences,
-                                  counters,
-                                  topology,
-                                  0,
-                                  true,
-                                  {},
-                                  0,
-                                  {},
-                                  5 * state::kSecond,
-                                  10 * state::kSecond,
-                                  64UL << 20,
-                                  1024,
-                                  64,
-                                  false,
-                                  {}};
+  Nobody nobody;
+  session::AllClients all_clients;
+  pubsub::Census census;
+  pubsub::Fanout fanout({}, nobody, nobody, census, counters);
+  request::ScriptStore scripts;
+// Members that are not named keep their defaults.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+  session::SessionContext context{.lanes = lanes,
+                                  .reader = reader,
+                                  .invalidator = invalidator,
+                                  .fences = fences,
+                                  .neighbours = nobody,
+                                  .all_clients = all_clients,
+                                  .fanout = fanout,
+                                  .census = census,
+                                  .scripts = scripts,
+                                  .counters = counters,
+                                  .topology = topology,
+                                  .identity = {},
+                                  .upstream_name = "nowhere"};
+#pragma GCC diagnostic pop
   session::Session session(context, Requester{}, session::ClientState{});
 
   std::array<int, 2> sockets{};

@@ -32,7 +32,9 @@ enum class Route : std::uint8_t {
   kScript,  // EVAL family and FCALL: an upstream connection of its own for one command (INV-2)
   kBlock,   // may block: an upstream connection of its own until answered
   kTransaction,  // MULTI EXEC DISCARD WATCH UNWATCH: an upstream connection of its own while open
-  kRelay,        // SUBSCRIBE family, MONITOR, CLIENT TRACKING, SYNC: turns the connection over
+  kSubscribe,    // SUBSCRIBE family: the shared subscriptions of this process
+  kRelay,        // MONITOR, SYNC, SCRIPT DEBUG: an upstream connection is turned over to the client
+  kDisposable,   // may change a connection's state: one of its own, closed after the reply
   kDenied,       // never passed on
 };
 

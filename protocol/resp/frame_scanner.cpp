@@ -165,8 +165,16 @@ FrameScanner::Outcome FrameScanner::number_known(const char*& p, const char* end
   phase_ = Phase::kType;
   const bool attribute = node_type_ == '|';
   if (number == 0) return attribute ? Outcome::kGoOn : end_node();
+  const Level level{kind == Family::kPairs ? number * 2 : number, attribute};
+  // The last element of an aggregate ends it as well, so it may take its place: a reply that is
+  // nested by its last elements alone (a script's table that holds itself) has no depth.
+  if (depth_ != 0 && !attribute && levels_[depth_ - 1U].left == 1 &&
+      !levels_[depth_ - 1U].attribute) {
+    levels_[depth_ - 1U] = level;
+    return Outcome::kGoOn;
+  }
   if (depth_ == levels_.size()) return Outcome::kError;
-  levels_[depth_++] = {kind == Family::kPairs ? number * 2 : number, attribute};
+  levels_[depth_++] = level;
   return Outcome::kGoOn;
 }
 

@@ -25,6 +25,13 @@ enum class CommandClass : std::uint8_t {
   kWrite,  // is never sent twice (INV-17)
 };
 
+/// How long a reply may take.
+enum class TimeLimit : std::uint8_t {
+  kCommand,  // upstream.command_timeout
+  kScript,   // upstream.script_timeout
+  kNone,     // as long as the client waits: blocking commands
+};
+
 enum class FailureKind : std::uint8_t { kConnect, kRefused, kTimeout, kClosed, kProtocol, kLimit };
 
 struct Failure {
@@ -57,12 +64,15 @@ class ReplySink {
   /// connection to stop reading until it is told to resume.
   virtual Flow on_fragment(const Requester& to, std::string_view bytes, bool last) = 0;
 
-  /// Bytes of a relayed connection (SUBSCRIBE, MONITOR ...), as they come.
+  /// A push frame between replies, on a lane that was told to expect them (Lane::accept_pushes).
+  virtual void on_push(const Requester& to, std::string_view frame) = 0;
+
+  /// Bytes of a relayed connection (MONITOR, SYNC ...), as they come.
   virtual Flow on_relay(const Requester& to, std::string_view bytes) = 0;
 
   virtual void on_lost(const LostRun& run, const Failure& failure) = 0;
 
-  /// The relayed connection ended.
+  /// The relayed connection, or one that brought pushes, ended.
   virtual void on_relay_lost(const Requester& to) = 0;
 
   /// The replies of one read were all delivered: write them out now.

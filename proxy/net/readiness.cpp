@@ -13,9 +13,9 @@ int make_set() {
   return fd;
 }
 
-epoll_event interest(std::uint64_t token, bool read, bool write) {
+epoll_event interest(std::uint64_t token, const Readiness::Interest& in) {
   epoll_event event{};
-  event.events = (read ? EPOLLIN : 0U) | (write ? EPOLLOUT : 0U);
+  event.events = (in.read ? EPOLLIN : 0U) | (in.write ? EPOLLOUT : 0U) | (in.end ? EPOLLRDHUP : 0U);
   event.data.u64 = token;
   return event;
 }
@@ -30,13 +30,13 @@ void Readiness::stop() {
   set_.close(ignored);
 }
 
-bool Readiness::add(int fd, std::uint64_t token, bool read) {
-  epoll_event event = interest(token, read, false);
+bool Readiness::add(int fd, std::uint64_t token, const Interest& in) {
+  epoll_event event = interest(token, in);
   return ::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-void Readiness::change(int fd, std::uint64_t token, bool read, bool write) {
-  epoll_event event = interest(token, read, write);
+void Readiness::change(int fd, std::uint64_t token, const Interest& in) {
+  epoll_event event = interest(token, in);
   ::epoll_ctl(set_.native_handle(), EPOLL_CTL_MOD, fd, &event);
 }
 
@@ -56,7 +56,7 @@ void Readiness::turn() {
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t bits = raw_[i].events;
     events_[i] = {raw_[i].data.u64, (bits & EPOLLIN) != 0, (bits & EPOLLOUT) != 0,
-                  (bits & (EPOLLHUP | EPOLLERR)) != 0};
+                  (bits & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0};
   }
   on_turn_({events_.data(), count});
 }

@@ -26,7 +26,13 @@ class Readiness {
     std::uint64_t token;  // whose socket; the caller's
     bool readable;        // data, or the peer's end
     bool writable;
-    bool broken;  // reset, or closed both ways
+    bool broken;  // reset, closed both ways, or the peer's end where that is waited for
+  };
+  struct Interest {
+    bool read = false;
+    bool write = false;
+    bool end = false;  // the peer's end, also while nothing is read
+    friend bool operator==(const Interest&, const Interest&) = default;
   };
   /// Everything that is ready now, one turn.
   using OnTurn = std::function<void(std::span<const Event>)>;
@@ -38,8 +44,8 @@ class Readiness {
   void stop();
 
   /// A socket is forgotten when it is closed.
-  bool add(int fd, std::uint64_t token, bool read);
-  void change(int fd, std::uint64_t token, bool read, bool write);
+  bool add(int fd, std::uint64_t token, const Interest& in);
+  void change(int fd, std::uint64_t token, const Interest& in);
 
  private:
   static constexpr std::size_t kMaxEvents = 128;

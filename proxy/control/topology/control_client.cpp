@@ -15,6 +15,7 @@
 
 #include "proxy/net/endpoints.hpp"
 #include "proxy/net/socket.hpp"
+#include "proxy/state/own_connections.hpp"
 
 namespace pillion::control {
 namespace {
@@ -88,6 +89,8 @@ class ControlClient::Connection : public std::enable_shared_from_this<Connection
         return self->try_next();
       }
       net::tune(self->socket_);
+      self->own_ = {state::own_connections(), net::local_name(self->socket_),
+                    state::OwnConnections::Role::kInternal};
       self->finish({});
     });
   }
@@ -124,6 +127,7 @@ class ControlClient::Connection : public std::enable_shared_from_this<Connection
   void stop_timer() { timer_.expires_at(std::chrono::steady_clock::time_point::max()); }
 
   net::Socket socket_;
+  state::OwnConnections::Entry own_;
   boost::asio::steady_timer timer_;
   std::vector<net::SocketEndpoint> addresses_;
   std::size_t next_address_ = 0;

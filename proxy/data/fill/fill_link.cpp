@@ -76,6 +76,8 @@ void FillLink::connect() {
                 self->fail(result.message());
                 return;
               }
+              self->own_ = {state::own_connections(), net::local_name(self->socket_),
+                            state::OwnConnections::Role::kInternal};
               self->perform(self->fsm_->on_connected(state::now()));
               self->read();
             });

@@ -13,6 +13,7 @@
 #include "proxy/data/fill/fill_link_fsm.hpp"
 #include "proxy/net/socket.hpp"
 #include "proxy/net/turn_end.hpp"
+#include "proxy/state/own_connections.hpp"
 #include "proxy/state/published.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
@@ -62,6 +63,7 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
   const Topology& topology_;
   std::unique_ptr<FillLinkFsm> fsm_;
   net::Socket socket_;
+  state::OwnConnections::Entry own_;
   std::vector<char> buffer_;
   std::uint64_t life_ = 0;
   bool flush_wanted_ = false;

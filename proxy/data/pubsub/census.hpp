@@ -29,6 +29,17 @@ class Census {
   /// For SPUBLISH and one entry of PUBSUB SHARDNUMSUB.
   std::int64_t shard_correction(std::string_view channel) const;
 
+  /// How many requests have changed, or may have changed, what the upstream counts.
+  std::uint64_t changes() const { return changes_.load(std::memory_order_relaxed); }
+  void note_change() { changes_.fetch_add(1, std::memory_order_relaxed); }
+  /// So many of them are known to have reached it.
+  std::uint64_t settled_changes() const { return settled_.load(std::memory_order_relaxed); }
+  void settle_changes(std::uint64_t changes) {
+    std::uint64_t known = settled_.load();
+    while (known < changes && !settled_.compare_exchange_weak(known, changes)) {
+    }
+  }
+
   /// Fan-outs: members who became active (or stopped).
   void add_members(const IdentityPtr& who, const NameView& name, std::int64_t change_by);
   /// Links: whether the upstream counts us.
@@ -51,6 +62,8 @@ class Census {
   NameMap<Sides> channels_;  // and shards
   NameMap<Sides> patterns_;  // apart: PUBLISH tries each
   std::atomic<std::size_t> names_{0};
+  std::atomic<std::uint64_t> changes_{0};
+  std::atomic<std::uint64_t> settled_{0};
 };
 
 }  // namespace pillion::data::pubsub

@@ -46,6 +46,7 @@ void Fanout::subscribe(const Requester& to, const upstream::Identity& who, Kind 
   now_ = now;
   Group& group = group_of(who);
   const Ticket ticket = add_request({to, &group, kind, true, {}, now});
+  census_.note_change();
   std::vector<std::string>& news = requests_.at(ticket).names;
   const Requester member{to.session, to.generation, 0};
   for (const std::string_view name : names) {
@@ -70,6 +71,7 @@ void Fanout::unsubscribe(const Requester& to, const upstream::Identity& who, Kin
   now_ = now;
   Group& group = group_of(who);
   const Ticket ticket = add_request({to, &group, kind, false, {}, now});
+  if (!names.empty()) census_.note_change();
   std::vector<std::string>& held = requests_.at(ticket).names;
   for (const std::string_view name : names) {
     const auto found = group.names.find(NameView{kind, name});
@@ -91,6 +93,7 @@ void Fanout::leave(const Requester& member, const upstream::Identity& who, Kind 
   forget_requests_of(member);
   Group* const group = find_group(who);
   if (group == nullptr) return;
+  census_.note_change();
   std::vector<std::string> counted;
   for (const std::string& name : names) {
     drop(*group, {kind, name}, [&](const Member& each) {

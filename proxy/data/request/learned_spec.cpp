@@ -55,7 +55,7 @@ command::Spec spec_of(const state::LearnedCommand& learned) {
   spec.flags = flags_of(learned);
   if (is_small(learned.arity) && learned.arity != 0) spec.arity = narrow(learned.arity);
   if (learned.is(state::kLearnedPubsub)) {
-    spec.route = command::Route::kRelay;
+    spec.route = command::Route::kDisposable;
     return spec;
   }
   if (learned.is(state::kLearnedBlocking)) spec.route = command::Route::kBlock;

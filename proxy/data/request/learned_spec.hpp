@@ -13,7 +13,8 @@ namespace pillion::data::request {
 ///   anything else                    Effect::kUnknown (fence): neither flag, no or movable keys,
 ///                                    subcommands of its own, numbers that make no sense
 ///   blocking                         Route::kBlock, with the effect as above
-///   pub/sub                          Route::kRelay, Effect::kUnknown: what it does to a connection
+///   pub/sub                          Route::kDisposable, Effect::kUnknown: what it does to a
+///   connection
 ///                                    is not known, so it gets one of its own
 ///   all others                       Route::kForward
 /// The name is a view into `learned`: keep the snapshot it came from.

@@ -24,7 +24,7 @@ ClientConnection::ClientConnection(ClientContext& context, net::Descriptor socke
       session_(context.session, name, std::move(state)) {}
 
 void ClientConnection::start() {
-  if (!context_.readiness.add(socket_.get(), token_of(session_.name()), true)) {
+  if (!context_.readiness.add(socket_.get(), token_of(session_.name()), interest_)) {
     close(state::DisconnectReason::kError);
   }
 }
@@ -32,7 +32,7 @@ void ClientConnection::start() {
 void ClientConnection::on_ready(bool readable, bool writable, bool broken, state::Nanos now) {
   if (closed_) return;
   if (writable) flush(now);
-  if (readable && !closed_ && watches_read_) {
+  if (readable && !closed_ && interest_.read) {
     read(now);
   } else if (broken && !closed_) {
     close(state::DisconnectReason::kClient);
@@ -120,8 +120,8 @@ void ClientConnection::service(state::Nanos now) {
   if (!session_.output().empty()) return;
   if (session_.finished()) {
     close(session_.close_reason());
-  } else if (ended_ && session_.quiet() && !session_.blocked()) {
-    // Half a command at the end will never be whole.
+  } else if (ended_ && session_.owes_nothing() && !session_.blocked()) {
+    // Half a command at the end will never be whole, nor will an open MULTI see its EXEC.
     close(state::DisconnectReason::kClient);
   }
 }
@@ -144,13 +144,15 @@ void ClientConnection::flush(state::Nanos now) {
 }
 
 void ClientConnection::update_interest() {
-  const bool read = !ended_ && session_.wants_input();
-  const bool write = !session_.output().empty();
-  if (!read || write) context_.registry.watch(session_.name());
-  if (read == watches_read_ && write == watches_write_) return;
-  watches_read_ = read;
-  watches_write_ = write;
-  context_.readiness.change(socket_.get(), token_of(session_.name()), read, write);
+  // Who waits for ever is let go of as soon as the client leaves, read or not: the element that a
+  // blocked pop would take is somebody else's then.
+  const net::Readiness::Interest wanted{.read = !ended_ && session_.wants_input(),
+                                        .write = !session_.output().empty(),
+                                        .end = session_.waits_forever()};
+  if (!wanted.read || wanted.write) context_.registry.watch(session_.name());
+  if (wanted == interest_) return;
+  interest_ = wanted;
+  context_.readiness.change(socket_.get(), token_of(session_.name()), wanted);
 }
 
 void ClientConnection::sweep(state::Nanos now) {

@@ -60,8 +60,7 @@ class ClientConnection : public Client, public std::enable_shared_from_this<Clie
   Session session_;
   std::string unhandled_;
   state::Nanos active_at_ = 0;
-  bool watches_read_ = true;
-  bool watches_write_ = false;
+  net::Readiness::Interest interest_{.read = true};
   bool output_full_ = false;  // commands wait for the client to take its replies
   bool ended_ = false;        // the client will send no more
   bool closed_ = false;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "protocol/command/spec.hpp"
 #include "proxy/data/upstream/identity.hpp"
 #include "proxy/state/clock.hpp"
 
@@ -28,6 +29,7 @@ struct ClientState {
   int descriptor = -1;
   state::Nanos connected_at = 0;
   state::Nanos last_command_at = 0;
+  const command::Spec* last_command = nullptr;  // null before the first
 };
 
 }  // namespace pillion::data::session

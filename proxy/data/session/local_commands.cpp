@@ -9,9 +9,6 @@
 namespace pillion::data::session {
 namespace {
 
-// Redis quotes at most so much of what the client sent.
-constexpr std::size_t kQuoted = 128;
-
 /// Redis accepts printable ASCII without blanks in names.
 bool clean_name(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c >= '!' && c <= '~'; });
@@ -57,6 +54,12 @@ bool equals_ignoring_case(std::string_view text, std::string_view upper) {
          });
 }
 
+bool may_replicate(const command::Spec& spec) {
+  const bool script = spec.route == command::Route::kScript && !spec.is(command::kReadonly);
+  return script || spec.is(command::kWrite) || spec.name == "PUBLISH" || spec.name == "SPUBLISH" ||
+         spec.name == "PFCOUNT";
+}
+
 void append_wrong_arity(std::string& out, std::string_view lower_case_name) {
   resp::append_error(
       out, "ERR wrong number of arguments for '" + std::string(lower_case_name) + "' command");
@@ -72,12 +75,31 @@ void answer_ping(std::string& out, const resp::Command& command) {
   }
 }
 
+void answer_subscribed_ping(std::string& out, const resp::Command& command) {
+  if (command.argc() > 2) {
+    append_wrong_arity(out, "ping");
+    return;
+  }
+  resp::append_array_header(out, 2);
+  resp::append_bulk(out, "pong");
+  resp::append_bulk(out, command.argc() == 2 ? command.arg(1) : std::string_view());
+}
+
 void answer_echo(std::string& out, const resp::Command& command) {
   resp::append_bulk(out, command.arg(1));
 }
 
-bool answer_client(std::string& out, const resp::Command& command, ClientState& state,
-                   state::Nanos now) {
+void append_text(std::string& out, std::string_view text, int protocol) {
+  if (protocol == 3) {
+    constexpr std::string_view kFormat = "txt:";
+    out += "=" + std::to_string(text.size() + kFormat.size()) + "\r\n";
+    out.append(kFormat).append(text).append("\r\n");
+  } else {
+    resp::append_bulk(out, text);
+  }
+}
+
+bool answer_client(std::string& out, const resp::Command& command, ClientState& state) {
   const std::string_view sub = command.arg(1);
   const std::size_t argc = command.argc();
   if (argc == 2 && equals_ignoring_case(sub, "ID")) {
@@ -97,13 +119,6 @@ bool answer_client(std::string& out, const resp::Command& command, ClientState& 
     }
   } else if (argc == 4 && equals_ignoring_case(sub, "SETINFO")) {
     answer_setinfo(out, command, state);
-  } else if (argc == 2 && equals_ignoring_case(sub, "INFO")) {
-    const std::string line = client_line(state, now, "client|info") + "\n";
-    if (state.protocol == 3) {
-      out += "=" + std::to_string(line.size() + 4) + "\r\ntxt:" + line + "\r\n";
-    } else {
-      resp::append_bulk(out, line);
-    }
   } else if (argc == 3 && equals_ignoring_case(sub, "NO-EVICT")) {
     answer_switch(out, command, state.no_evict);
   } else if (argc == 3 && equals_ignoring_case(sub, "NO-TOUCH")) {
@@ -142,11 +157,12 @@ Hello parse_hello(const resp::Command& command) {
     } else if (equals_ignoring_case(command.arg(i), "SETNAME") && left >= 1) {
       hello.name = command.arg(i + 1);
       if (!clean_name(*hello.name)) {
+        // Redis looks at the name when it has authenticated, so the rest counts as well.
         hello.error = kBadName;
-        return hello;
       }
       i += 2;
     } else {
+      hello.authenticate = false;
       hello.error = "ERR Syntax error in HELLO option '" +
                     std::string(command.arg(i).substr(0, kQuoted)) + "'";
       return hello;
@@ -181,26 +197,6 @@ std::optional<std::uint32_t> parse_database(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
-}
-
-std::string client_line(const ClientState& state, state::Nanos now, std::string_view command) {
-  const auto seconds = [now](state::Nanos since) {
-    return std::to_string((now - since) / state::kSecond);
-  };
-  std::string line =
-      "id=" + std::to_string(state.id) + " addr=" + state.peer + " laddr=" + state.local +
-      " fd=" + std::to_string(state.descriptor) + " name=" + state.name +
-      " age=" + seconds(state.connected_at) + " idle=" + seconds(state.last_command_at) +
-      " flags=N db=" + std::to_string(state.database) +
-      " sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 "
-      "oll=0 omem=0 tot-mem=0 events=r cmd=";
-  line += command;
-  line += " user=" + std::string(state.identity.acl_user()) +
-          " redir=-1 resp=" + std::to_string(state.protocol);
-  if (!state.library_name.empty() || !state.library_version.empty()) {
-    line += " lib-name=" + state.library_name + " lib-ver=" + state.library_version;
-  }
-  return line;
 }
 
 }  // namespace pillion::data::session

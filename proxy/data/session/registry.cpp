@@ -135,6 +135,33 @@ Flow Registry::on_fragment(const Requester& to, std::string_view bytes, bool las
   return flow;
 }
 
+void Registry::on_push(const Requester& to, std::string_view frame) {
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_push(to, frame);
+  mark_dirty(to.session);
+}
+
+void Registry::on_subscription_settled(const Requester& to, std::string_view error) {
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_subscription_settled(to.slot, error);
+  mark_dirty(to.session);
+}
+
+void Registry::on_messages(const Requester& to, const pubsub::Messages& messages) {
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_messages(messages);
+  mark_dirty(to.session);
+}
+
+void Registry::on_subscription_revoked(const Requester& to) {
+  if (to.session >= places_.size() || places_[to.session].generation != to.generation) return;
+  if (const std::shared_ptr<Client> client = places_[to.session].client)
+    client->close(state::DisconnectReason::kUpstreamLost);
+}
+
 Flow Registry::on_relay(const Requester& to, std::string_view bytes) {
   Session* session = find(to);
   if (session == nullptr) return Flow::kGoOn;

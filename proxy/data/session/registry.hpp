@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "proxy/data/fill/fill_link.hpp"
+#include "proxy/data/pubsub/subscription_sink.hpp"
 #include "proxy/data/reply_sink.hpp"
+#include "proxy/data/session/services.hpp"
 #include "proxy/data/session/session.hpp"
 #include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
@@ -51,6 +53,9 @@ class Peers {
 class Registry : public ReplySink,
                  public fill::FillSink,
                  public FenceService,
+                 public pubsub::SubscriptionSink,
+                 public Population,
+                 public Neighbours,
                  private net::Flushable {
  public:
   Registry(std::uint32_t worker, Peers& peers, net::TurnEnd& turn_end)
@@ -59,6 +64,8 @@ class Registry : public ReplySink,
         turn_end_(turn_end),
         own_turn_(static_cast<net::Flushable*>(this), [](net::Flushable*) {}) {}
 
+  /// What this worker's reader saw.
+  void use_hot_keys(const request::HotKeys& hot_keys) { hot_keys_ = &hot_keys; }
   /// Null when the cache is off.
   void use_link(std::shared_ptr<fill::FillLink> link) { link_ = std::move(link); }
 
@@ -86,6 +93,7 @@ class Registry : public ReplySink,
 
   void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override;
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override;
+  void on_push(const Requester& to, std::string_view frame) override;
   Flow on_relay(const Requester& to, std::string_view bytes) override;
   void on_lost(const LostRun& run, const Failure& failure) override;
   void on_relay_lost(const Requester& to) override;
@@ -96,12 +104,32 @@ class Registry : public ReplySink,
   void on_fence(fill::FenceId fence) override;
   void start_fence(const Requester& to) override;
 
+  void on_subscription_settled(const Requester& to, std::string_view error) override;
+  void on_messages(const Requester& to, const pubsub::Messages& messages) override;
+  void on_subscription_revoked(const Requester& to) override;
+
+  // registry_neighbours.cpp
+  std::vector<std::shared_ptr<Client>> clients() override;
+  std::uint32_t worker() const override { return worker_; }
+  std::vector<request::HotKey> hot_keys() override;
+  void gather(const Requester& to, Ask ask, Done done) override;
+  void deliver_push(const ClientPlace& to, std::string frame) override;
+  void tell_target_left(const ClientPlace& to, const Requester& target) override;
+  void publish_monitor_line(std::string line) override;
+  void add_monitor(const Requester& name) override { monitors_.push_back(name); }
+
  private:
   struct Place {
     std::shared_ptr<Client> client;
     std::uint32_t generation = 1;
     bool dirty = false;
     bool watched = false;
+  };
+  struct Gathering {
+    Requester to;
+    std::uint32_t missing;  // workers
+    Gathered found;
+    Done done;
   };
   struct Fence {
     Requester to;
@@ -115,6 +143,10 @@ class Registry : public ReplySink,
   void mark_dirty(std::uint32_t index);
   void acknowledge(fill::FenceId fence);
   void ask_own_link(fill::FenceId fence);
+  void collect(std::uint64_t gathering, Gathered part);
+  /// Runs on another worker's registry; there its clients are served afterwards.
+  void post(std::uint32_t worker, std::function<void(Registry&)> task);
+  void on_monitor_line(const std::string& line);
 
   const std::uint32_t worker_;
   Peers& peers_;
@@ -131,6 +163,10 @@ class Registry : public ReplySink,
   std::vector<std::uint32_t> watched_;
   std::unordered_map<fill::FenceId, Fence> fences_;
   std::uint64_t next_fence_ = 1;
+  std::unordered_map<std::uint64_t, Gathering> gatherings_;
+  std::uint64_t next_gathering_ = 1;
+  std::vector<Requester> monitors_;
+  const request::HotKeys* hot_keys_ = nullptr;
 };
 
 }  // namespace pillion::data::session

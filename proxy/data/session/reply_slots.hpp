@@ -27,10 +27,22 @@ namespace pillion::data::session {
 /// own.
 enum class SlotAction : std::uint8_t {
   kNone,
-  kAuth,    // +OK: the pending identity is the session's
-  kHello,   // as kAuth; the reply becomes HELLO's
-  kSelect,  // +OK: the pending database
-  kExec,    // the transaction is over: a queued SELECT holds from here
+  kAuth,        // +OK: the pending identity is the session's
+  kHello,       // as kAuth; the reply becomes HELLO's
+  kSelect,      // +OK: the pending database
+  kExec,        // the transaction is over: a queued SELECT holds from here
+  kAborted,     // DISCARD in place of an EXEC that must not happen
+  kPermission,  // not refused: do what `note` asks for
+  kInfo,        // gets a section of ours
+  kPublish,     // its count becomes that of the real receivers; `note`: the channel
+  kNumSub,      // so do these
+  kShardPublish,
+  kShardNumSub,
+  kScriptBody,    // a script not seen before; `note`: its SHA1
+  kScript,        // EVALSHA: NOSCRIPT is answered by sending the script; `note`: the request
+  kTracking,      // CLIENT TRACKING: +OK is the new state
+  kReceiverId,    // CLIENT ID of a receiver; `note`: the CLIENT TRACKING that waits for it
+  kTrackingInfo,  // the upstream's client id in it becomes ours
 };
 
 struct Slot {
@@ -38,6 +50,7 @@ struct Slot {
     kUpstream,  // `unanswered` replies come from a lane
     kFetch,     // one answer comes from a fill link
     kFence,     // answered, but not to be released before the fences are acknowledged (I8-F)
+    kGather,    // the answer comes from other workers, or from the pub/sub link
     kReady,     // all there is, is in `parked`
   };
   State state = State::kReady;
@@ -50,11 +63,14 @@ struct Slot {
   bool aside = false;        // a read that does not travel on the session's lane
   bool fence_asked = false;  // kUnknown: the fences are under way
   bool fence_acked = false;
+  bool script = false;  // its commands run scripts
+  bool begun = false;   // part of a reply of the front was already handed to the client's output
   CommandClass command_class = CommandClass::kWrite;
   std::uint32_t unanswered = 0;
   std::uint32_t keys = 0;  // kKeys: names per command in the session's list
   state::Nanos started = 0;
   std::string parked;
+  std::string note;  // what `action` needs of the request
 
   /// I8-F: nothing of the reply may leave yet.
   bool held_back() const {

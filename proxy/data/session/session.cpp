@@ -8,6 +8,7 @@
 #include "protocol/command/keys.hpp"
 #include "protocol/command/table.hpp"
 #include "protocol/resp/writer.hpp"
+#include "proxy/data/request/learned_spec.hpp"
 #include "proxy/data/session/local_commands.hpp"
 #include "proxy/state/invariant.hpp"
 
@@ -35,6 +36,12 @@ Session::Session(SessionContext& context, const Requester& name, ClientState sta
 Session::~Session() {
   // Replies on the shared lane find nobody and are dropped in order. Lanes of our own end with us:
   // a client blocked in BLPOP must not take an element after it left.
+  leave_subscriptions();
+  context_.all_clients.scripts.fetch_sub(scripts_out_, std::memory_order_relaxed);
+  if (held_) context_.all_clients.pause.let_go();
+  if (monitor_) context_.all_clients.monitors.fetch_sub(1, std::memory_order_relaxed);
+  for (const ClientPlace& source : redirect_sources_)
+    context_.neighbours.tell_target_left(source, requester(0));
   drop_lease();
   drop_spare();
   for (const Aside& aside : asides_) {
@@ -52,6 +59,7 @@ std::size_t Session::process(std::string_view bytes, state::Nanos now) {
   now_ = now;
   blocked_ = false;
   congested_ = false;
+  pause_ = context_.all_clients.pause.mode(now);
   // What a client may send before it has said who it is, is Redis's own little (RELIABILITY A2.1).
   parser_.set_limits(needs_auth() ? resp::kUnauthenticatedLimits : resp::Limits{});
   std::size_t used = 0;
@@ -163,7 +171,27 @@ void Session::protocol_error(std::string_view text) {
 Session::Step Session::handle(const command::Spec& spec, const resp::Command& command,
                               const cache::NameHash* name) {
   state_.last_command_at = now_;
+  state_.last_command = &spec;
+  if (pause_ != Pause::Mode::kNone && held_by_pause(spec, command)) return Step::kWait;
   if (doomed_) return handle_doomed(spec);
+  if (spec.name.empty() && !in_multi_) return handle_unknown(spec, command);
+  return handle_known(spec, command, name);
+}
+
+/// A name that the table does not have: our own command, one the upstream has told us about, or
+/// nobody's.
+Session::Step Session::handle_unknown(const command::Spec& spec, const resp::Command& command) {
+  if (context_.pillion != nullptr && equals_ignoring_case(command.name(), context_.pillion->name))
+    return handle_pillion(command);
+  const auto learned = context_.learned != nullptr ? context_.learned->load() : nullptr;
+  const state::LearnedCommand* found = learned ? learned->find(command.name()) : nullptr;
+  return handle_known(found != nullptr ? request::spec_of(*found) : spec, command, nullptr);
+}
+
+Session::Step Session::handle_known(const command::Spec& spec, const resp::Command& command,
+                                    const cache::NameHash* name) {
+  if (state_.protocol == 2 && !subscriptions_.empty() && refused_while_subscribed(spec, command))
+    return Step::kNext;
   const bool pinned = lease_ && (spec.cacheable == 0 || state::holds(Invariant::kI15Pinned));
   if (pinned) return handle_leased(spec, command);
   return handle_normal(spec, command, name);
@@ -183,7 +211,7 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
   switch (spec.route) {
     case command::Route::kForward:
     case command::Route::kCacheable:
-      return forward(spec, command);
+      return forward_with_care(spec, command);
     case command::Route::kLocal:
       return handle_local(spec, command);
     case command::Route::kTransaction:
@@ -195,24 +223,38 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
       if (!slots_.empty()) return Step::kWait;
       if (!acquire_lease()) return Step::kNext;
       return handle_leased(spec, command);
+    case command::Route::kSubscribe:
+      return handle_subscribe(spec, command);
+    case command::Route::kDisposable:
+      if (!slots_.empty()) return Step::kWait;
+      if (!acquire_lease()) return Step::kNext;
+      lease_dirty_ = true;
+      return forward(spec, command);
     case command::Route::kRelay:
       if (!slots_.empty()) return Step::kWait;
-      if (spec.name == "UNSUBSCRIBE" || spec.name == "PUNSUBSCRIBE" ||
-          spec.name == "SUNSUBSCRIBE") {
-        return unsubscribe_unsubscribed(spec, command);
-      }
-      if (spec.is(command::kContainer)) {
-        // A subcommand nobody knows: let the upstream answer where it can do no harm.
-        if (!acquire_lease()) return Step::kNext;
-        lease_dirty_ = true;
-        return forward(spec, command);
-      }
       return start_relay(command);
     case command::Route::kDenied:
       break;
   }
   fail_locally("ERR this command is not passed on by Pillion");
   return Step::kNext;
+}
+
+/// A command for the shared lane whose reply or whose meaning is partly ours.
+Session::Step Session::forward_with_care(const command::Spec& spec, const resp::Command& command) {
+  const std::string_view name = spec.name;
+  if (name == "INFO") {
+    if (lease_ == nullptr || !in_multi_) return forward(spec, command, info_reply(command));
+  } else if (name == "SCRIPT|LOAD") {
+    return forward_script_body(spec, command, command.arg(2));
+  } else if (name == "SCRIPT|FLUSH") {
+    context_.scripts.forget_all();
+  } else if (spec.is(command::kPubsub) && !in_multi_) {
+    if (waits_for_subscriptions()) return Step::kWait;
+    Outgoing extra;
+    if (corrects_counts(spec, command, extra)) return forward(spec, command, std::move(extra));
+  }
+  return forward(spec, command);
 }
 
 bool Session::read_conflicts(const command::Spec& spec, const resp::Command& command) {
@@ -248,13 +290,17 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
   const request::Read request{spec,     command, state_.database, state_.protocol, now_,
                               waiter(), name};
   const request::ReadResult result = context_.reader.read(request, target);
+  if (context_.all_clients.monitors.load(std::memory_order_relaxed) != 0 &&
+      result.outcome != request::ReadOutcome::kUpstream) {
+    show_to_monitors(command);
+  }
   switch (result.outcome) {
     case request::ReadOutcome::kHit:
       context_.counters.requests_l1.add();
       if (!direct) park(new_slot(Slot::State::kReady), parked);
       return Step::kNext;
     case request::ReadOutcome::kUpstream:
-      return forward(spec, command, result.outruns);
+      return forward(spec, command, {.outruns = result.outruns});
     case request::ReadOutcome::kWaiting:
     case request::ReadOutcome::kTooLarge:
       break;
@@ -262,6 +308,7 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
   const std::uint64_t sequence = slots_.next_sequence();
   Slot& slot = new_slot(Slot::State::kFetch);
   slot.shape = result.shape;
+  slot.command_class = CommandClass::kRead;
   ++reads_out_;
   keys_scratch_.clear();
   if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown)
@@ -279,7 +326,7 @@ upstream::Lane* Session::lane() {
 }
 
 Session::Step Session::forward(const command::Spec& spec, const resp::Command& command,
-                               bool outruns) {
+                               Outgoing extra) {
   upstream::Lane* const way = lane();
   if (!way->accepts_commands()) {
     fail_locally(failure_text(way->last_failure(), false));
@@ -296,7 +343,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     const bool arity_ok = command::arity_ok(spec, command.argc());
     if (arity_ok) effect = request::effect_of(spec, command, keys_scratch_, names_scratch_);
     // A read that the L1 could also answer must not be followed by an older answer of the L1.
-    if (arity_ok && spec.cacheable != 0 && eligible_ && (outruns || write_filter_.any())) {
+    if (arity_ok && spec.cacheable != 0 && eligible_ && (extra.outruns || write_filter_.any())) {
       keys_scratch_.clear();
       if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
         for (const std::string_view key : keys_scratch_)
@@ -314,7 +361,9 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   }
 
   const bool multi_open = in_multi_;
-  const bool bounded = spec.route != command::Route::kBlock || multi_open;
+  TimeLimit limit = TimeLimit::kCommand;
+  if (spec.route == command::Route::kBlock && !multi_open) limit = TimeLimit::kNone;
+  if (spec.route == command::Route::kScript && !multi_open) limit = TimeLimit::kScript;
   const bool retriable =
       spec.is(command::kReadonly) && spec.effect == command::Effect::kNone && !lease_;
   const CommandClass command_class = retriable ? CommandClass::kRead : CommandClass::kWrite;
@@ -326,9 +375,24 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
                                 names_scratch_.end());
     }
     transaction_effect_ = std::max(transaction_effect_, effect.kind);
-    slot = lane_slot({}, command_class);
+    transaction_writes_ = transaction_writes_ || writes(spec, command);
+    ++queued_;
+    slot = lane_slot({}, command_class, false);
   } else {
-    slot = lane_slot(effect, command_class);
+    if (extra.action == SlotAction::kNone) {
+      slot = lane_slot(effect, command_class, limit == TimeLimit::kScript);
+    } else {
+      const bool discard = discards_reply();
+      slot = &new_slot(Slot::State::kUpstream);
+      slot->action = extra.action;
+      slot->note = std::move(extra.note);
+      slot->effect = effect.kind;
+      slot->keys = effect.keys;
+      slot->discard = discard;
+      slot->script = limit == TimeLimit::kScript;
+      slot->command_class = command_class;
+    }
+    if (limit == TimeLimit::kScript) count_script();
     if (effect.kind == request::EffectKind::kKeys) {
       for (const cache::NameHash name : names_scratch_) {
         write_names_.push_back(name);
@@ -342,8 +406,12 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   }
   ++slot->unanswered;
   ++on_lane_;
-  if (!bounded) blocking_ = true;
-  way->submit(command.raw(), requester(slots_.back_sequence()), command_class, bounded, now_);
+  // Scripts, and modules, may write what they like into a reply.
+  lease_suspect_ = lease_suspect_ || spec.route == command::Route::kScript ||
+                   spec.effect == command::Effect::kUnknown;
+  if (limit == TimeLimit::kNone) blocking_ = true;
+  const std::string_view request = extra.request.empty() ? command.raw() : extra.request;
+  way->submit(request, requester(slots_.back_sequence()), command_class, limit, now_);
   return Step::kNext;
 }
 

@@ -12,18 +12,22 @@
 //   normal        shared lane, L1
 //   leased        a lane of its own: MULTI ... EXEC, WATCH, blocking commands, scripts (INV-2);
 //                 everything but QUIT and RESET goes there; no L1 (I15). Ends when all is answered
-//                 and no MULTI or WATCH is open; the lane is kept a moment for the next such
-//                 command.
+//                 and no MULTI or WATCH is open and CLIENT TRACKING is off; the lane is kept a
+//                 moment for the next such command.
 //   large         a command of more than 1 MiB is on its way through a lease, piece by piece
-//   relay         SUBSCRIBE, MONITOR, CLIENT TRACKING ...: a lease whose bytes pass both ways as
-//   they
-//                 come, until RESET, QUIT or the end
+//   relay         MONITOR, SYNC ...: a lease whose bytes pass both ways as they come, until RESET,
+//                 QUIT or the end
+//
+// Subscriptions are not a mode: what is published comes from the process's own link and is put
+// between replies, never into one.
 //
 // Ownership: owned by its ClientConnection; others know its Requester name. One thread.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,26 +38,30 @@
 #include "protocol/resp/request_parser.hpp"
 #include "proxy/data/fill/fill_link_fsm.hpp"
 #include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/pubsub/census.hpp"
+#include "proxy/data/pubsub/fanout.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/request/effects.hpp"
 #include "proxy/data/request/reader.hpp"
+#include "proxy/data/request/script_store.hpp"
+#include "proxy/data/session/client_list.hpp"
 #include "proxy/data/session/client_state.hpp"
+#include "proxy/data/session/local_commands.hpp"
+#include "proxy/data/session/monitor_filter.hpp"
+#include "proxy/data/session/pillion_report.hpp"
+#include "proxy/data/session/queued_changes.hpp"
 #include "proxy/data/session/reply_slots.hpp"
+#include "proxy/data/session/services.hpp"
+#include "proxy/data/session/subscriptions.hpp"
+#include "proxy/data/session/tracking_state.hpp"
 #include "proxy/data/upstream/lane.hpp"
 #include "proxy/net/write_queue.hpp"
 #include "proxy/state/counters.hpp"
+#include "proxy/state/learned_commands.hpp"
 #include "proxy/state/published.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
 namespace pillion::data::session {
-
-/// Asks every fill link to prove that it has seen everything (I8-F); answered by
-/// Session::on_fenced, at once when there is nothing to ask.
-class FenceService {
- public:
-  virtual ~FenceService() = default;
-  virtual void start_fence(const Requester& to) = 0;
-};
 
 /// Commands parsed ahead of being handled, so that the cache lines their lookups need arrive
 /// together. One per worker: sessions take turns.
@@ -69,12 +77,24 @@ struct Ahead {
   std::array<Item, 16> items;
 };
 
+/// What a subscribed client may leave unread, as in Redis.
+struct SubscriberLimits {
+  std::size_t hard = 32UL << 20;
+  std::size_t soft = 8UL << 20;  // no longer than soft_time
+  state::Nanos soft_time = 60 * state::kSecond;
+};
+
 /// What all sessions of a worker share.
 struct SessionContext {
   upstream::LaneProvider& lanes;
   request::Reader& reader;
   fill::Invalidator& invalidator;
   FenceService& fences;
+  Neighbours& neighbours;
+  AllClients& all_clients;
+  pubsub::Fanout& fanout;
+  pubsub::Census& census;
+  request::ScriptStore& scripts;
   state::Counters& counters;
   const state::Published<state::TopologySnapshot>& topology;
   std::uint32_t worker = 0;
@@ -88,6 +108,10 @@ struct SessionContext {
   std::uint32_t max_pipeline = 1024;
   std::uint32_t max_fetches = 64;  // of one client at once: together they fit its output limit
   bool auth_required = false;      // the upstream wants a password that Pillion was not given
+  SubscriberLimits subscriber_limits{};
+  std::uint32_t max_subscriptions = 10000;                            // of one client
+  const state::Published<state::LearnedCommands>* learned = nullptr;  // null: nothing is learnt
+  const PillionServices* pillion = nullptr;  // null: no section in INFO; no name in it: no command
   Ahead ahead;
 };
 
@@ -115,6 +139,20 @@ class Session {
   Flow on_relay(std::string_view bytes);
   void on_lost(const LostRun& run, const Failure& failure, state::Nanos now);
   void on_relay_lost();
+  void on_push(const Requester& to, std::string_view frame);
+  /// A RESP3 push frame that another client's CLIENT TRACKING REDIRECT sends here.
+  void on_redirected_push(std::string_view frame);
+  /// Another client redirects its invalidations here and wants to know when this one leaves.
+  void add_redirect_source(const ClientPlace& source);
+  void on_redirect_target_left(const Requester& target);
+  void open_receiver(std::uint64_t slot, const Gathered& found);
+  void on_subscription_settled(std::uint64_t slot, std::string_view error);
+  void on_messages(const pubsub::Messages& messages);
+  void on_monitor_line(std::string_view line);
+  /// What a gather() of ours was for is known: `reply` is all there is to say.
+  void finish_gather(std::uint64_t slot, std::string_view reply);
+  /// CLIENT UNBLOCK found its client, whose connection has this id at the upstream.
+  void unblock_upstream(std::uint64_t slot, std::uint64_t upstream_id, std::string_view mode);
   void on_fetched(std::uint64_t slot, const fill::FetchResult& result, state::Nanos now);
   void on_fenced(std::uint64_t slot);
   void on_uncongested() { wakeup_ = true; }
@@ -135,6 +173,8 @@ class Session {
   state::DisconnectReason close_reason() const { return close_reason_; }
   /// Nothing unanswered and nothing open: may be closed when draining.
   bool quiet() const { return slots_.empty() && !lease_ && out_.empty(); }
+  /// All is answered, and written.
+  bool owes_nothing() const { return slots_.empty() && out_.empty(); }
   /// May wait for ever for the upstream: nothing to finish for a client that left.
   bool waits_forever() const { return relay_ || blocking_; }
   /// Commands wait behind a barrier.
@@ -144,6 +184,9 @@ class Session {
     close_reason_ = reason;
   }
   void release_memory();
+  /// The id at the upstream of the connection this client blocks on; 0: it does not block.
+  std::uint64_t blocked_on() const { return blocking_ && lease_ ? lease_->client_id() : 0; }
+  Activity activity() const;
 
   const Requester& name() const { return name_; }
   const ClientState& state() const { return state_; }
@@ -157,24 +200,81 @@ class Session {
                           resp::RequestParser::Result& last);
   void handle_rest(resp::RequestParser::Result last);
   bool stopped() const { return !wants_input() || large_ || relay_ || pipeline_full(); }
+  bool held_by_pause(const command::Spec& spec, const resp::Command& command);
+  bool writes(const command::Spec& spec, const resp::Command& command) const;
   bool pipeline_full() const {
     return large_unanswered_ || slots_.size() >= context_.max_pipeline ||
            on_lane_ >= context_.max_pipeline || reads_out_ >= context_.max_fetches;
   }
   bool needs_auth() const { return context_.auth_required && !state_.authenticated; }
   Step handle(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
+  Step handle_unknown(const command::Spec& spec, const resp::Command& command);
+  Step handle_known(const command::Spec& spec, const resp::Command& command,
+                    const cache::NameHash* name);
   Step handle_normal(const command::Spec& spec, const resp::Command& command,
                      const cache::NameHash* name = nullptr);
   Step handle_local(const command::Spec& spec, const resp::Command& command);
-  Step handle_client_reply(const resp::Command& command);
   Step read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
-  /// `outruns`: see request::ReadResult.
-  Step forward(const command::Spec& spec, const resp::Command& command, bool outruns = false);
+  /// What a command that goes upstream is to have beside its reply.
+  struct Outgoing {
+    bool outruns = false;  // see request::ReadResult
+    SlotAction action = SlotAction::kNone;
+    std::string note{};     // see Slot
+    std::string request{};  // what is sent instead of the command; empty: the command
+  };
+  Step forward(const command::Spec& spec, const resp::Command& command, Outgoing extra);
+  Step forward(const command::Spec& spec, const resp::Command& command) {
+    return forward(spec, command, {});
+  }
+  Step forward_with_care(const command::Spec& spec, const resp::Command& command);
+  Outgoing info_reply(const resp::Command& command) const;
   bool read_conflicts(const command::Spec& spec, const resp::Command& command);
-  Step authenticate(std::string_view request, upstream::Identity identity, SlotAction action);
+  Step authenticate(std::string_view request, SlotAction action);
   Step select(const resp::Command& command);
   void reset();
   void protocol_error(std::string_view text);
+
+  // session_client.cpp: CLIENT, this process's clients
+  Step handle_client(const command::Spec& spec, const resp::Command& command);
+  void set_reply_mode(const resp::Command& command);
+  Step ask_permission(const command::Spec& spec, const resp::Command& command);
+  void on_permission(std::uint64_t sequence, Slot& slot);
+  static std::string refusal_of(std::string_view request, std::string_view reply);
+  bool upstream_knows(const command::Spec& spec) const;
+  void list_clients(std::uint64_t sequence, const resp::Command& command, std::string& out);
+  void kill_clients(std::uint64_t sequence, const resp::Command& command, std::string& out);
+  void unblock_client(std::uint64_t sequence, const resp::Command& command, std::string& out);
+  void pause_clients(const resp::Command& command, std::string& out);
+  Step handle_pillion(const resp::Command& command);
+  void show_clients(std::uint64_t sequence, ClientFilter filter);
+  void show_hot_keys(std::uint64_t sequence, std::size_t count);
+  void show_to_monitors(const resp::Command& command);
+
+  // session_tracking.cpp: the application's own client-side cache
+  Step set_tracking(const command::Spec& spec, const resp::Command& command);
+  void send_tracking(std::uint64_t sequence, std::string_view request);
+  void on_receiver_id(std::uint64_t sequence, Slot& slot, std::string_view reply);
+  std::string with_own_id(std::string_view frame) const;
+  Step tracking_info(const command::Spec& spec, const resp::Command& command);
+  void on_tracking_reply(bool ok);
+  void end_tracking();
+  void drop_receiver(const std::shared_ptr<upstream::Lane>& receiver);
+
+  // session_pubsub.cpp: subscriptions
+  Step handle_subscribe(const command::Spec& spec, const resp::Command& command);
+  bool refused_while_subscribed(const command::Spec& spec, const resp::Command& command);
+  bool waits_for_subscriptions();
+  bool corrects_counts(const command::Spec& spec, const resp::Command& command, Outgoing& extra);
+  void confirm(std::string& out);
+  void expect_auth(const resp::Command& command);
+  bool expect_hello(Hello hello);
+  bool changes_session(const command::Spec& spec, bool& upstream_too) const;
+  bool must_not_be_queued(const command::Spec& spec) const;
+  void correct_counts(Slot& slot, std::string_view reply, std::string& corrected) const;
+  void leave_subscriptions();
+  void put_push(std::string_view bytes, const std::shared_ptr<const void>& owner);
+  void put_held_pushes();
+  bool between_replies();
 
   // session_pinned.cpp: lanes of its own
   Step handle_leased(const command::Spec& spec, const resp::Command& command);
@@ -182,7 +282,16 @@ class Session {
   void settle_lease(state::Nanos now);
   void drop_lease();
   Step start_relay(const resp::Command& command);
-  Step unsubscribe_unsubscribed(const command::Spec& spec, const resp::Command& command);
+  Step wait_for_replicas(const command::Spec& spec, const resp::Command& command);
+  Step change_state_on_lease(const command::Spec& spec, const resp::Command& command);
+  Step forward_script(const command::Spec& spec, const resp::Command& command);
+  Step forward_script_body(const command::Spec& spec, const resp::Command& command,
+                           std::string_view body);
+  Step handle_in_multi(const command::Spec& spec, const resp::Command& command);
+  void end_transaction();
+  bool keeps_lease() const {
+    return in_multi_ || watching_ || relay_ || large_ || tracking_.on || tracking_.asked;
+  }
   Step handle_doomed(const command::Spec& spec);
   Step handle_lost_lease(const command::Spec& spec, const resp::Command& command);
   Step submit_exec(const resp::Command& command);
@@ -194,12 +303,22 @@ class Session {
   // session_replies.cpp
   Slot& new_slot(Slot::State state);
   bool discards_reply();
-  Slot* lane_slot(const request::Effect& effect, CommandClass command_class);
+  Slot* lane_slot(const request::Effect& effect, CommandClass command_class, bool script);
+  void count_script() {
+    ++scripts_out_;
+    context_.all_clients.scripts.fetch_add(1, std::memory_order_relaxed);
+  }
   void reply_locally(std::string_view bytes);
   void fail_locally(std::string_view text);
   void append_reply(Slot& slot, bool front, std::string_view bytes);
   void apply_effect(Slot& slot, std::uint32_t commands);
-  void on_action_reply(Slot& slot, std::string_view reply);
+  enum class Answer : std::uint8_t { kComplete, kGoesOn };
+  Answer on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply);
+  std::string apply_queued_change(const resp::Command& command, std::string_view reply);
+  QueuedChanges take_executed();
+  void on_identity_reply();
+  std::string with_own_section(std::string_view section, std::string_view reply) const;
+  bool heal_script(std::uint64_t sequence, Slot& slot, std::string_view reply);
   void answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now);
   void release_ready();
   void park(Slot& slot, std::string_view bytes);
@@ -240,13 +359,19 @@ class Session {
   std::shared_ptr<upstream::Lane> lease_;
   std::shared_ptr<upstream::Lane> spare_;  // a clean lease, kept a moment
   state::Nanos spare_since_ = 0;
-  std::uint32_t on_lane_ = 0;  // unanswered commands of ours on shared_ or lease_
-  bool lease_dirty_ = false;   // its state is not that of a fresh connection
+  std::uint32_t on_lane_ = 0;   // unanswered commands of ours on shared_ or lease_
+  bool lease_suspect_ = false;  // of the lease or the spare: a script ran there
+  bool lease_dirty_ = false;    // its state is not that of a fresh connection
   bool in_multi_ = false;
   bool watching_ = false;
   bool doomed_ = false;  // the lease was lost inside a transaction: all fails until EXEC or DISCARD
   bool relay_ = false;
-  bool blocking_ = false;  // a command without a time limit of ours is unanswered
+  bool replica_ = false;                    // the relay was asked for by SYNC or its like
+  std::uint32_t scripts_out_ = 0;           // unanswered commands that run scripts
+  bool blocking_ = false;                   // a command without a time limit of ours is unanswered
+  bool held_ = false;                       // by CLIENT PAUSE
+  Pause::Mode pause_ = Pause::Mode::kNone;  // of the batch under way
+  std::size_t query_bytes_ = 0;             // of the command being handled
   std::optional<resp::LargeRequest> large_;
   bool large_unanswered_ = false;
   struct Aside {
@@ -267,13 +392,37 @@ class Session {
   // of the open transaction
   std::vector<cache::NameHash> transaction_names_;
   request::EffectKind transaction_effect_ = request::EffectKind::kNone;
-  std::optional<std::uint32_t> transaction_database_;
+  bool refused_ = false;                // a command was: EXEC becomes EXECABORT
+  bool transaction_writes_ = false;     // CLIENT PAUSE WRITE holds its EXEC back
+  std::uint32_t queued_ = 0;            // commands since MULTI
+  QueuedChanges queued_changes_;        // of the open MULTI
+  std::deque<QueuedChanges> executed_;  // of each unanswered EXEC
+
+  // subscriptions
+  Subscriptions subscriptions_;
+  struct {
+    pubsub::Kind kind = pubsub::Kind::kChannel;
+    bool subscribe = false;
+    std::vector<std::string> names;
+  } settling_;                // the (un)subscribe under way
+  bool is_settling_ = false;  // what is published waits for its confirmation
+  std::string held_pushes_;   // what may not be put into a reply or before a confirmation
+  state::Nanos over_soft_since_ = 0;
+  static constexpr std::uint64_t kNoSlot = ~std::uint64_t{0};
+  std::uint64_t awaited_changes_ = 0;
+  bool subscriptions_settled_ = false;  // what waited for them may pass
+
+  TrackingState tracking_;
+  bool dropping_receiver_ = false;
+  std::vector<ClientPlace> redirect_sources_;
+  std::unique_ptr<MonitorFilter> monitor_;  // in MONITOR
 
   // a pending change of state: AUTH, HELLO, SELECT
-  upstream::Identity pending_identity_;
+  std::optional<upstream::Identity> pending_identity_;
   std::uint32_t pending_database_ = 0;
   int pending_protocol_ = 0;
   std::optional<std::string> pending_name_;
+  std::string pending_error_;  // of a HELLO whose AUTH succeeds nevertheless
 
   struct Paused {
     std::uint64_t slot;  // whose reply it is; 0: a relay

@@ -21,35 +21,46 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
   const bool changes_state =
       name == "AUTH" || name == "HELLO" || name == "SELECT" || name == "RESET";
   if (changes_state && !slots_.empty()) return Step::kWait;
+  const bool shown = name != "PING" || context_.all_clients.scripts.load() == 0;
+  if (shown && context_.all_clients.monitors.load(std::memory_order_relaxed) != 0)
+    show_to_monitors(command);
   if (name == "RESET") {
     reset();
     return Step::kNext;
   }
+  // Subscriptions are made as somebody, and stay so.
+  constexpr std::string_view kSubscribed =
+      "ERR another user is not possible while subscribed through Pillion";
   if (name == "AUTH") {
+    if (!subscriptions_.empty()) {
+      fail_locally(kSubscribed);
+      return Step::kNext;
+    }
     if (command.argc() > 3) {
       fail_locally("ERR syntax error");
       return Step::kNext;
     }
-    upstream::Identity identity;
-    identity.user = command.argc() == 3 ? command.arg(1) : std::string_view();
-    identity.password = command.arg(command.argc() - 1);
-    return authenticate(command.raw(), std::move(identity), SlotAction::kAuth);
+    expect_auth(command);
+    return authenticate(command.raw(), SlotAction::kAuth);
   }
   const auto upstream = context_.topology.load();
   if (name == "HELLO") {
     Hello hello = parse_hello(command);
+    if (hello.authenticate && !subscriptions_.empty()) {
+      fail_locally(kSubscribed);
+      return Step::kNext;
+    }
+    if (hello.authenticate) {
+      std::string request;
+      resp::append_request(request, {"AUTH", hello.user, hello.password});
+      expect_hello(std::move(hello));
+      return authenticate(request, SlotAction::kHello);
+    }
     if (!hello.error.empty()) {
       fail_locally(hello.error);
       return Step::kNext;
     }
-    pending_protocol_ = hello.protocol;
-    pending_name_ = std::move(hello.name);
-    if (hello.authenticate) {
-      std::string request;
-      resp::append_request(request, {"AUTH", hello.user, hello.password});
-      return authenticate(request, {std::move(hello.user), std::move(hello.password)},
-                          SlotAction::kHello);
-    }
+    expect_hello(std::move(hello));
     if (needs_auth()) {
       fail_locally(
           "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
@@ -63,9 +74,7 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
       fail_locally(failure_text({FailureKind::kConnect, upstream->error}, false));
       return Step::kNext;
     }
-    drop_spare();  // it speaks the protocol of before
-    if (pending_protocol_ != 0) state_.protocol = pending_protocol_;
-    if (pending_name_) state_.name = *std::exchange(pending_name_, std::nullopt);
+    on_identity_reply();
     std::string out;
     append_hello(out, state_, *upstream);
     reply_locally(out);
@@ -76,38 +85,49 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
     return Step::kNext;
   }
   if (name == "SELECT") return select(command);
-  if (name == "CLIENT|REPLY") return handle_client_reply(command);
-  std::string out;
-  if (name == "PING") {
-    answer_ping(out, command);
-  } else if (name == "ECHO") {
-    answer_echo(out, command);
-  } else if (!answer_client(out, command, state_, now_)) {
+  if (name.starts_with("CLIENT|")) return handle_client(spec, command);
+  // While a script runs only the upstream knows whether it would answer.
+  if (context_.all_clients.scripts.load(std::memory_order_relaxed) != 0 && name == "PING" &&
+      (state_.protocol == 3 || subscriptions_.empty())) {
     return forward(spec, command);
+  }
+  std::string out;
+  if (name == "ECHO") {
+    answer_echo(out, command);
+  } else if (state_.protocol == 2 && !subscriptions_.empty()) {
+    answer_subscribed_ping(out, command);
+  } else {
+    answer_ping(out, command);
   }
   reply_locally(out);
   return Step::kNext;
 }
 
-Session::Step Session::handle_client_reply(const resp::Command& command) {
-  const std::string_view mode = command.arg(2);
-  if (equals_ignoring_case(mode, "ON")) {
-    state_.reply_mode = ReplyMode::kOn;
-    std::string out;
-    resp::append_simple(out, "OK");
-    reply_locally(out);
-  } else if (equals_ignoring_case(mode, "OFF")) {
-    state_.reply_mode = ReplyMode::kOff;
-  } else if (equals_ignoring_case(mode, "SKIP")) {
-    if (state_.reply_mode != ReplyMode::kOff) state_.reply_mode = ReplyMode::kSkipNext;
-  } else {
-    fail_locally("ERR syntax error");
-  }
-  return Step::kNext;
+/// Who the session is when AUTH succeeds.
+void Session::expect_auth(const resp::Command& command) {
+  pending_protocol_ = 0;
+  pending_name_.reset();
+  pending_error_.clear();
+  pending_identity_.emplace();
+  if (command.argc() == 3) pending_identity_->user = command.arg(1);
+  pending_identity_->password = command.arg(command.argc() - 1);
 }
 
-Session::Step Session::authenticate(std::string_view request, upstream::Identity identity,
-                                    SlotAction action) {
+/// What the session is when HELLO succeeds; false: HELLO itself is malformed, though it may
+/// authenticate.
+bool Session::expect_hello(Hello hello) {
+  const bool well_formed = hello.error.empty();
+  pending_error_ = std::move(hello.error);
+  pending_protocol_ = well_formed ? hello.protocol : 0;
+  pending_name_.reset();
+  if (well_formed) pending_name_ = std::move(hello.name);
+  pending_identity_.reset();
+  if (hello.authenticate)
+    pending_identity_ = upstream::Identity{std::move(hello.user), std::move(hello.password)};
+  return well_formed;
+}
+
+Session::Step Session::authenticate(std::string_view request, SlotAction action) {
   // The upstream decides, on a connection that nobody shares and that ends with the answer (INV-3).
   auto way = context_.lanes.lease(upstream::ChannelKey{}, now_);
   if (!way) {
@@ -116,10 +136,9 @@ Session::Step Session::authenticate(std::string_view request, upstream::Identity
   }
   if (!way->accepts_commands()) {
     fail_locally(failure_text(way->last_failure(), false));
-    context_.lanes.give_back(way, false, now_);
+    context_.lanes.give_back(way, upstream::LaneCondition::kSpent, now_);
     return Step::kNext;
   }
-  pending_identity_ = std::move(identity);
   const std::uint64_t sequence = slots_.next_sequence();
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.action = action;
@@ -127,7 +146,7 @@ Session::Step Session::authenticate(std::string_view request, upstream::Identity
   slot.aside = true;
   slot.unanswered = 1;
   ++reads_out_;
-  way->submit(request, requester(sequence), CommandClass::kWrite, true, now_);
+  way->submit(request, requester(sequence), CommandClass::kWrite, TimeLimit::kCommand, now_);
   asides_.push_back({sequence, std::move(way), true});
   awaiting_ = true;  // what follows depends on the answer
   return Step::kNext;
@@ -158,13 +177,32 @@ Session::Step Session::select(const resp::Command& command) {
   slot.discard = discards_reply();
   slot.unanswered = 1;
   ++on_lane_;
-  shared_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kRead, true,
-                  now_);
+  shared_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kRead,
+                  TimeLimit::kCommand, now_);
   awaiting_ = true;
   return Step::kNext;
 }
 
+/// INFO's reply gets a section of ours where its reader may look for one.
+Session::Outgoing Session::info_reply(const resp::Command& command) const {
+  bool wanted = command.argc() == 1;
+  for (std::size_t i = 1; i < command.argc(); ++i) {
+    for (const std::string_view section : {"ALL", "EVERYTHING", "DEFAULT", "PILLION"})
+      wanted = wanted || equals_ignoring_case(command.arg(i), section);
+  }
+  Outgoing extra;
+  extra.action = SlotAction::kInfo;
+  if (wanted && context_.pillion != nullptr) extra.note = pillion_section(*context_.pillion, now_);
+  return extra;
+}
+
 void Session::reset() {
+  end_tracking();
+  leave_subscriptions();
+  if (monitor_) {
+    monitor_ = nullptr;
+    context_.all_clients.monitors.fetch_sub(1, std::memory_order_relaxed);
+  }
   drop_lease();
   drop_spare();
   doomed_ = false;

@@ -9,6 +9,11 @@
 namespace pillion::data::session {
 
 std::string Session::failure_text(const Failure& failure, bool unknown_outcome) const {
+  // What the upstream says to anybody for a while, it says to the client as well.
+  for (const std::string_view passing : {"BUSY ", "LOADING ", "MASTERDOWN "}) {
+    if (failure.kind == FailureKind::kRefused && failure.detail.starts_with(passing))
+      return std::string(failure.detail);
+  }
   std::string text = "ERR upstream " + context_.upstream_name;
   switch (failure.kind) {
     case FailureKind::kConnect:
@@ -42,7 +47,6 @@ void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view tex
   context_.counters.requests_failed.add(commands);
   for (std::uint32_t i = 0; i < commands; ++i) append_reply(slot, slots_.is_front(sequence), error);
   awaiting_ = awaiting_ && slot.action == SlotAction::kNone;
-  if (slot.action == SlotAction::kExec) transaction_database_.reset();
   answered(sequence, slot, commands, state::now());
 }
 
@@ -77,7 +81,8 @@ bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
   for (std::uint32_t i = 0; i < run.answered + run.unanswered; ++i) {
     if (parser.parse(rest) != resp::RequestParser::Result::kCommand) return false;
     if (i >= run.answered) {
-      way->submit(parser.command().raw(), run.to, CommandClass::kRead, true, slot.started);
+      way->submit(parser.command().raw(), run.to, CommandClass::kRead, TimeLimit::kCommand,
+                  slot.started);
       context_.counters.upstream_retries.add();
     }
     rest.remove_prefix(parser.consumed());
@@ -113,8 +118,9 @@ void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos n
     append_reply(*slot, slots_.is_front(run.to.slot), error);
   }
   if (slot->action != SlotAction::kNone) {
+    if (tracking_.asked) on_tracking_reply(false);
     awaiting_ = false;
-    transaction_database_.reset();
+    if (slot->action == SlotAction::kExec) (void)take_executed();
   }
   answered(run.to.slot, *slot, slot->unanswered - kept, now);
 }

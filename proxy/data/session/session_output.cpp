@@ -58,7 +58,11 @@ void Session::resume_paused() {
 }
 
 Flow Session::on_relay(std::string_view bytes) {
-  out_.append(bytes);
+  if (monitor_) {
+    monitor_->feed(bytes, out_.tail());
+  } else {
+    out_.append(bytes);
+  }
   if (out_.size() < kPauseAt) return Flow::kGoOn;
   // The upstream's own limits for subscribers decide from here on.
   pause(0, lease_);
@@ -66,11 +70,14 @@ Flow Session::on_relay(std::string_view bytes) {
 }
 
 void Session::on_relay_lost() {
-  if (relay_) aborted_ = state::DisconnectReason::kUpstreamLost;
+  // A tracking client must forget what it cached, as it does when Redis itself closes it.
+  const bool lost = relay_ || (tracking_.on && !dropping_receiver_);
+  if (lost) aborted_ = state::DisconnectReason::kUpstreamLost;
 }
 
 void Session::on_output_progress(state::Nanos now) {
   output_progress_at_ = now;
+  if (over_soft_since_ != 0 && out_.size() <= context_.subscriber_limits.soft) over_soft_since_ = 0;
   resume_paused();
 }
 
@@ -95,6 +102,20 @@ bool Session::on_tick(state::Nanos now) {
     }
     release_ready();
     if (slots_.empty()) settle_lease(now);
+  }
+  if (held_) {
+    watch = true;
+    pause_ = context_.all_clients.pause.mode(now);
+    if (pause_ == Pause::Mode::kNone) {
+      held_ = false;
+      context_.all_clients.pause.let_go();
+      wakeup_ = true;
+    }
+  }
+  if (over_soft_since_ != 0) {
+    watch = true;
+    if (now - over_soft_since_ > context_.subscriber_limits.soft_time)
+      aborted_ = state::DisconnectReason::kOutputLimit;
   }
   if (!out_.empty()) {
     watch = true;

@@ -16,6 +16,7 @@ bool Session::acquire_lease() {
   } else {
     drop_spare();
     lease_ = context_.lanes.lease(channel_key(), now_);
+    lease_suspect_ = false;
   }
   lease_dirty_ = false;
   if (!lease_) {
@@ -31,7 +32,7 @@ bool Session::acquire_lease() {
 
 void Session::settle_lease(state::Nanos now) {
   blocking_ = false;
-  if (!lease_ || in_multi_ || watching_ || relay_ || large_ || on_lane_ > 0) return;
+  if (!lease_ || keeps_lease() || on_lane_ > 0) return;
   if (lease_dirty_ || !lease_->accepts_commands()) {
     drop_lease();
     return;
@@ -45,18 +46,29 @@ void Session::drop_lease() {
   if (!lease_) return;
   // First forgotten, then ended: what is outstanding on it comes back as lost.
   const auto way = std::exchange(lease_, nullptr);
-  in_multi_ = false;
-  watching_ = false;
+  end_transaction();
   relay_ = false;
   lease_dirty_ = false;
+  end_tracking();
+  context_.lanes.give_back(way, upstream::LaneCondition::kSpent, now_);
+}
+
+void Session::end_transaction() {
+  in_multi_ = false;
+  watching_ = false;
+  refused_ = false;
+  queued_ = 0;
+  queued_changes_.clear();
+  transaction_writes_ = false;
   transaction_names_.clear();
   transaction_effect_ = request::EffectKind::kNone;
-  transaction_database_.reset();
-  context_.lanes.give_back(way, false, now_);
 }
 
 void Session::drop_spare() {
-  if (spare_) context_.lanes.give_back(std::exchange(spare_, nullptr), true, now_);
+  if (!spare_) return;
+  const auto condition = std::exchange(lease_suspect_, false) ? upstream::LaneCondition::kSuspect
+                                                              : upstream::LaneCondition::kClean;
+  context_.lanes.give_back(std::exchange(spare_, nullptr), condition, now_);
 }
 
 Session::Step Session::handle_doomed(const command::Spec& spec) {
@@ -96,38 +108,14 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
   const std::string_view name = spec.name;
   if (!lease_->accepts_commands()) return handle_lost_lease(spec, command);
   if (name == "QUIT") return handle_local(spec, command);
+  if (!command::arity_ok(spec, command.argc())) return forward(spec, command);
   if (name == "RESET") {
     if (!slots_.empty()) return Step::kWait;
     reset();
     return Step::kNext;
   }
-  if (!command::arity_ok(spec, command.argc())) return forward(spec, command);
 
-  if (in_multi_) {
-    if (name == "EXEC") return submit_exec(command);
-    if (name == "DISCARD") {
-      const Step step = forward(spec, command);
-      if (step == Step::kWait) return step;
-      in_multi_ = false;
-      watching_ = false;
-      transaction_names_.clear();
-      transaction_effect_ = request::EffectKind::kNone;
-      transaction_database_.reset();
-      return step;
-    }
-    if (name == "SELECT") {
-      transaction_database_ = parse_database(command.arg(1));
-      lease_dirty_ = true;
-      return forward(spec, command);
-    }
-    if (name == "AUTH" || name == "HELLO" || name == "CLIENT|REPLY" ||
-        spec.route == command::Route::kRelay) {
-      fail_locally("ERR this command is not allowed inside MULTI through Pillion");
-      return Step::kNext;
-    }
-    return forward(spec, command);
-  }
-
+  if (in_multi_) return handle_in_multi(spec, command);
   if (name == "MULTI" || name == "WATCH" || name == "UNWATCH") {
     const Step step = forward(spec, command);
     if (step == Step::kWait) return step;
@@ -135,16 +123,176 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
     watching_ = name == "WATCH" || (watching_ && name == "MULTI");
     return step;
   }
-  const bool changes_state = name == "AUTH" || name == "HELLO" || name == "SELECT";
-  if (changes_state || spec.route == command::Route::kRelay) {
-    // Without an open WATCH the lease ends with its last reply, and the command is taken up then.
-    if (!slots_.empty() || !watching_) return Step::kWait;
-    if (spec.route == command::Route::kRelay) return start_relay(command);
-    fail_locally("ERR this command is not allowed between WATCH and EXEC through Pillion");
+  switch (spec.route) {
+    case command::Route::kSubscribe:
+      return handle_subscribe(spec, command);
+    case command::Route::kScript:
+      return forward_script(spec, command);
+    case command::Route::kRelay:
+      // Without an open WATCH the lease ends with its last reply, and the command is taken up then.
+      if (!slots_.empty() || !keeps_lease()) return Step::kWait;
+      return start_relay(command);
+    case command::Route::kDisposable:
+      lease_dirty_ = true;
+      break;
+    case command::Route::kLocal:
+      if (name != "AUTH" && name != "HELLO" && name != "SELECT") return handle_local(spec, command);
+      if (!slots_.empty() || !keeps_lease()) return Step::kWait;
+      return change_state_on_lease(spec, command);
+    case command::Route::kBlock:
+      if (name == "WAIT" || name == "WAITAOF") return wait_for_replicas(spec, command);
+      break;
+    case command::Route::kForward:
+    case command::Route::kCacheable:
+      return forward_with_care(spec, command);
+    case command::Route::kTransaction:
+    case command::Route::kDenied:
+      break;
+  }
+  return forward(spec, command);
+}
+
+/// Commands whose effect at EXEC would be on a connection that is not the client's.
+bool Session::must_not_be_queued(const command::Spec& spec) const {
+  const std::string_view name = spec.name;
+  if (name == "CLIENT|TRACKING" || name == "CLIENT|REPLY") return true;
+  // On a connection that tracks for the client they mean just that.
+  if (name == "CLIENT|GETREDIR" || name == "CLIENT|TRACKINGINFO")
+    return tracking_.redirection.client != 0;
+  const bool of_others = name == "CLIENT|LIST" || name == "CLIENT|KILL" || name == "CLIENT|UNBLOCK";
+  return of_others || spec.route == command::Route::kRelay ||
+         spec.route == command::Route::kSubscribe || spec.route == command::Route::kDisposable;
+}
+
+/// Commands that change or show the session itself. The upstream is told those that change its
+/// connection too; a place in EXEC's array is kept by a PING for the others.
+bool Session::changes_session(const command::Spec& spec, bool& upstream_too) const {
+  const std::string_view name = spec.name;
+  upstream_too = name == "SELECT" || name == "AUTH" || name == "HELLO" ||
+                 name == "CLIENT|NO-EVICT";  // it wants a permission
+  return upstream_too || (name.starts_with("CLIENT|") && upstream_knows(spec) &&
+                          spec.route == command::Route::kLocal && name != "CLIENT|CACHING" &&
+                          name != "CLIENT|GETREDIR" && name != "CLIENT|TRACKINGINFO");
+}
+
+Session::Step Session::handle_in_multi(const command::Spec& spec, const resp::Command& command) {
+  const std::string_view name = spec.name;
+  if (name == "EXEC" && !refused_) return submit_exec(command);
+  if (name == "EXEC" || name == "DISCARD") {
+    Outgoing extra;
+    if (name == "EXEC") {
+      extra.action = SlotAction::kAborted;
+      resp::append_request(extra.request, {"DISCARD"});
+    }
+    in_multi_ = false;  // the reply is DISCARD's, not QUEUED
+    const Step step = forward(command::find("DISCARD"), command, std::move(extra));
+    if (step == Step::kWait) {
+      in_multi_ = true;
+      return step;
+    }
+    end_transaction();
+    return step;
+  }
+  if (must_not_be_queued(spec)) {
+    refused_ = true;
+    fail_locally("ERR this command is not allowed inside MULTI through Pillion");
     return Step::kNext;
   }
-  if (spec.route == command::Route::kLocal) return handle_local(spec, command);
+  // These two are answered at once, by an error that does not abort the transaction.
+  if (name == "MULTI" || name == "WATCH") {
+    const Step step = forward(spec, command);
+    if (step == Step::kNext) --queued_;
+    return step;
+  }
+  bool upstream_too = false;
+  if (changes_session(spec, upstream_too)) {
+    Outgoing extra;
+    // A pause that is over when it begins asks for the permission.
+    if (name == "CLIENT|PAUSE" || name == "CLIENT|UNPAUSE") {
+      resp::append_request(extra.request, {"CLIENT", "PAUSE", "0", "WRITE"});
+    } else if (!upstream_too) {
+      resp::append_request(extra.request, {"PING"});
+    }
+    const std::uint32_t position = queued_;
+    const Step step = forward(spec, command, std::move(extra));
+    if (step == Step::kWait) return step;
+    queued_changes_.push_back({position, std::string(command.raw())});
+    lease_dirty_ = lease_dirty_ || upstream_too;
+    return step;
+  }
+  if (spec.route == command::Route::kScript) return forward_script(spec, command);
   return forward(spec, command);
+}
+
+/// AUTH, HELLO and SELECT while the lease is open beyond them: it is the client's own connection,
+/// so it is told as well.
+Session::Step Session::change_state_on_lease(const command::Spec& spec,
+                                             const resp::Command& command) {
+  Outgoing extra;
+  if (spec.name == "SELECT") {
+    const auto database = parse_database(command.arg(1));
+    if (!database) return forward(spec, command);
+    pending_database_ = *database;
+    extra.action = SlotAction::kSelect;
+  } else if (spec.name == "AUTH") {
+    if (command.argc() > 3) return forward(spec, command);
+    expect_auth(command);
+    extra.action = SlotAction::kAuth;
+  } else {
+    Hello hello = parse_hello(command);
+    if (!hello.error.empty() && !hello.authenticate) {
+      fail_locally(hello.error);
+      return Step::kNext;
+    }
+    if (!expect_hello(std::move(hello))) return forward(spec, command);
+    extra.action = SlotAction::kHello;
+  }
+  lease_dirty_ = true;
+  const Step step = forward(spec, command, std::move(extra));
+  if (step == Step::kNext) awaiting_ = true;
+  return step;
+}
+
+/// WAIT counts from the last write of its own connection, and the client's writes went over a
+/// shared one: a command ahead of it brings the connection up to the latest write of anybody.
+Session::Step Session::wait_for_replicas(const command::Spec& spec, const resp::Command& command) {
+  if (lease_->congested()) {
+    congested_ = true;
+    return Step::kWait;
+  }
+  std::string ping;
+  resp::append_request(ping, {"PING"});
+  Slot& slot = new_slot(Slot::State::kUpstream);
+  slot.discard = true;
+  slot.unanswered = 1;
+  ++on_lane_;
+  lease_->submit(ping, requester(slots_.back_sequence()), CommandClass::kWrite, TimeLimit::kCommand,
+                 now_);
+  return forward(spec, command);
+}
+
+/// EVAL and SCRIPT LOAD: a script we had not seen is kept in mind, unless it turns out not to
+/// compile.
+Session::Step Session::forward_script_body(const command::Spec& spec, const resp::Command& command,
+                                           std::string_view body) {
+  Outgoing extra;
+  extra.note = context_.scripts.remember(body);
+  if (!extra.note.empty()) extra.action = SlotAction::kScriptBody;
+  return forward(spec, command, std::move(extra));
+}
+
+Session::Step Session::forward_script(const command::Spec& spec, const resp::Command& command) {
+  const bool by_digest = spec.name == "EVALSHA" || spec.name == "EVALSHA_RO";
+  const bool by_body = spec.name == "EVAL" || spec.name == "EVAL_RO";
+  if (by_body && !in_multi_) return forward_script_body(spec, command, command.arg(1));
+  if (!by_digest) return forward(spec, command);
+  const auto script = context_.scripts.find(command.arg(1));
+  if (!script) return forward(spec, command);
+  // Nothing can be mended inside EXEC, so the script itself is queued.
+  if (in_multi_)
+    return forward(spec, command, {.request = request::eval_request(command, *script)});
+  return forward(spec, command,
+                 {.action = SlotAction::kScript, .note = std::string(command.raw())});
 }
 
 Session::Step Session::submit_exec(const resp::Command& command) {
@@ -154,6 +302,8 @@ Session::Step Session::submit_exec(const resp::Command& command) {
   }
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.action = SlotAction::kExec;
+  slot.script = true;
+  count_script();
   slot.discard = discards_reply();
   slot.unanswered = 1;
   if (context_.cache_enabled) {
@@ -173,42 +323,28 @@ Session::Step Session::submit_exec(const resp::Command& command) {
     if (slot.effect != request::EffectKind::kNone) ++writes_out_;
   }
   ++on_lane_;
-  in_multi_ = false;
-  watching_ = false;
-  transaction_names_.clear();
-  transaction_effect_ = request::EffectKind::kNone;
-  lease_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kWrite, true,
-                 now_);
+  // What follows must find the session as these leave it.
+  awaiting_ = awaiting_ || !queued_changes_.empty();
+  executed_.push_back(std::exchange(queued_changes_, {}));
+  end_transaction();
+  lease_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kWrite,
+                 TimeLimit::kScript, now_);
   return Step::kNext;
 }
 
 Session::Step Session::start_relay(const resp::Command& command) {
   if (!acquire_lease()) return Step::kNext;
+  const std::string_view name = command::find(command.name()).name;
+  replica_ = name == "SYNC" || name == "PSYNC" || name == "REPLCONF";
+  if (name == "MONITOR") {
+    monitor_ = std::make_unique<MonitorFilter>(state::own_connections());
+    context_.all_clients.monitors.fetch_add(1, std::memory_order_relaxed);
+    context_.neighbours.add_monitor(requester(0));
+  }
   lease_->start_relay(requester(0));
   lease_->append_opaque(command.raw());
   relay_ = true;
   lease_dirty_ = true;
-  return Step::kNext;
-}
-
-Session::Step Session::unsubscribe_unsubscribed(const command::Spec& spec,
-                                                const resp::Command& command) {
-  // Nothing is subscribed outside a relay, so this is all there is to say, one line a channel.
-  std::string name(spec.name);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(c - 'A' + 'a'); });
-  std::string out;
-  for (std::size_t i = 1; i < std::max<std::size_t>(command.argc(), 2); ++i) {
-    out += state_.protocol == 3 ? ">3\r\n" : "*3\r\n";
-    resp::append_bulk(out, name);
-    if (i < command.argc()) {
-      resp::append_bulk(out, command.arg(i));
-    } else {
-      resp::append_null(out, state_.protocol);
-    }
-    resp::append_integer(out, 0);
-  }
-  reply_locally(out);
   return Step::kNext;
 }
 
@@ -220,10 +356,11 @@ std::size_t Session::feed_relay(std::string_view bytes) {
   switch (parser_.parse(bytes)) {
     case resp::RequestParser::Result::kCommand: {
       const resp::Command& command = parser_.command();
-      const std::string_view name = command::find(command.name()).name;
-      if (name == "RESET") {
+      const std::string_view said = command::find(command.name()).name;
+      replica_ = replica_ || said == "SYNC" || said == "PSYNC";
+      if (said == "RESET") {
         reset();
-      } else if (name == "QUIT") {
+      } else if (said == "QUIT") {
         std::string out;
         resp::append_simple(out, "OK");
         reply_locally(out);
@@ -238,7 +375,7 @@ std::size_t Session::feed_relay(std::string_view bytes) {
     case resp::RequestParser::Result::kNeedMore:
       return 0;
     case resp::RequestParser::Result::kLarge:
-      protocol_error("-ERR command is too large while subscribed\r\n");
+      protocol_error("-ERR command is too large for this mode\r\n");
       return bytes.size();
     case resp::RequestParser::Result::kError:
       context_.counters.protocol_errors_client.add();
@@ -267,6 +404,7 @@ Session::Step Session::begin_large(const resp::Command& command) {
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.discard = discards_reply();
   slot.unanswered = 1;
+  lease_suspect_ = true;
   large_unanswered_ = true;
   ++on_lane_;
   lease_->begin_large(requester(slots_.back_sequence()), now_);

@@ -4,6 +4,7 @@
 
 #include "protocol/command/table.hpp"
 #include "protocol/resp/downgrade.hpp"
+#include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
 #include "proxy/data/session/session.hpp"
@@ -42,7 +43,7 @@ Slot& Session::new_slot(Slot::State state) {
 
 /// The slot that the next command of the lane is answered in: the last one when it is of the same
 /// kind.
-Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_class) {
+Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_class, bool script) {
   const bool discard = discards_reply();
   if (!slots_.empty()) {
     Slot& last = slots_.back();
@@ -50,8 +51,8 @@ Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_cla
         effect.kind == request::EffectKind::kNone || effect.kind == request::EffectKind::kKeys;
     if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone &&
         !last.aside && !last.retried && last.effect == effect.kind && last.keys == effect.keys &&
-        last.discard == discard && last.command_class == command_class && last.started == now_ &&
-        last.unanswered > 0) {
+        last.discard == discard && last.script == script && last.command_class == command_class &&
+        last.started == now_ && last.unanswered > 0) {
       return &last;
     }
   }
@@ -59,6 +60,7 @@ Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_cla
   slot.effect = effect.kind;
   slot.keys = effect.keys;
   slot.discard = discard;
+  slot.script = script;
   slot.command_class = command_class;
   return &slot;
 }
@@ -112,7 +114,7 @@ void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::ui
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   if (slot->action != SlotAction::kNone) {
-    on_action_reply(*slot, bytes);
+    if (on_action_reply(sequence, *slot, bytes) == Answer::kGoesOn) return;
   } else {
     append_reply(*slot, slots_.is_front(sequence), bytes);
   }
@@ -125,7 +127,18 @@ Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool l
                           state::Nanos now) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return Flow::kGoOn;
-  append_reply(*slot, slots_.is_front(sequence), bytes);
+  const bool rewritten =
+      slot->action == SlotAction::kExec && !executed_.empty() && !executed_.front().empty();
+  if (rewritten) {
+    // Parts of it are ours to say, so it is gathered.
+    slot->note.append(bytes);
+    if (slot->note.size() > context_.output_limit) aborted_ = state::DisconnectReason::kOutputLimit;
+    if (last) on_action_reply(sequence, *slot, std::exchange(slot->note, {}));
+  } else {
+    append_reply(*slot, slots_.is_front(sequence), bytes);
+    slot->begun = !last;
+    if (last && slot->action == SlotAction::kExec) (void)take_executed();
+  }
   if (slot->held_back() && !slot->fence_asked) {
     // The reply has begun, so the command was executed: the fences need not wait for its end, and
     // must not, for its end may wait for the output.
@@ -134,10 +147,6 @@ Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool l
     context_.fences.start_fence(requester(sequence));
   }
   if (last) {
-    // So large a reply of EXEC is an array: it was done.
-    if (slot->action == SlotAction::kExec && transaction_database_) {
-      state_.database = *std::exchange(transaction_database_, std::nullopt);
-    }
     context_.counters.requests_upstream.add();
     context_.counters.latency_upstream.observe(now - slot->started);
     answered(sequence, *slot, 1, now);
@@ -162,6 +171,10 @@ void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane
 void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands,
                        state::Nanos now) {
   apply_effect(slot, commands);
+  if (slot.script) {
+    scripts_out_ -= commands;
+    context_.all_clients.scripts.fetch_sub(commands, std::memory_order_relaxed);
+  }
   slot.unanswered -= std::min(commands, slot.unanswered);
   if (slot.aside) {
     --reads_out_;
@@ -210,57 +223,178 @@ void Session::release_ready() {
     if (front.state != Slot::State::kReady) break;
     slots_.pop();
   }
+  if (!held_pushes_.empty()) put_held_pushes();
   // Another reply may be the front now.
   if (!paused_.empty()) resume_paused();
 }
 
-void Session::on_action_reply(Slot& slot, std::string_view reply) {
-  const bool ok = reply.front() == '+';
-  const bool front = &slot == &slots_.front();
+Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
+                                         std::string_view reply) {
+  const bool ok = reply.front() != '-';
+  std::string own;  // what the client is told instead of `reply`
   switch (slot.action) {
     case SlotAction::kNone:
-      return;
+      break;
     case SlotAction::kExec:
-      // The queued SELECT happened only if EXEC gave an array.
-      if (transaction_database_ && reply.front() == '*' && reply.substr(0, 3) != "*-1") {
-        state_.database = *transaction_database_;
+      if (const QueuedChanges changes = take_executed(); !changes.empty()) {
+        own = apply_changes(changes, reply, [this](const auto& command, std::string_view element) {
+          return apply_queued_change(command, element);
+        });
       }
-      transaction_database_.reset();
-      append_reply(slot, front, reply);
-      return;
+      break;
+    case SlotAction::kAborted:
+      own = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+      break;
     case SlotAction::kSelect:
       awaiting_ = false;
       if (ok) {
         state_.database = pending_database_;
         drop_spare();
       }
-      append_reply(slot, front, reply);
-      return;
+      break;
     case SlotAction::kAuth:
     case SlotAction::kHello:
+      awaiting_ = false;
+      if (!ok) break;
+      on_identity_reply();
+      if (!pending_error_.empty()) {
+        resp::append_error(own, std::exchange(pending_error_, {}));
+      } else if (slot.action == SlotAction::kHello) {
+        append_hello(own, state_, *context_.topology.load());
+      }
+      break;
+    case SlotAction::kInfo:
+      own = with_own_section(slot.note, reply);
+      break;
+    case SlotAction::kPublish:
+    case SlotAction::kShardPublish:
+    case SlotAction::kNumSub:
+    case SlotAction::kShardNumSub:
+      correct_counts(slot, reply, own);
+      break;
+    case SlotAction::kScriptBody:
+      // An error may mean that it does not compile, and then the upstream does not know it either.
+      if (!ok) context_.scripts.forget(slot.note);
+      break;
+    case SlotAction::kScript:
+      if (heal_script(sequence, slot, reply)) return Answer::kGoesOn;
+      break;
+    case SlotAction::kPermission:
+      if (!ok) {
+        own = refusal_of(slot.note, reply);
+        break;
+      }
+      --on_lane_;
+      slot.unanswered = 0;
+      on_permission(sequence, slot);
+      return Answer::kGoesOn;
+    case SlotAction::kReceiverId:
+      on_receiver_id(sequence, slot, reply);
+      return Answer::kGoesOn;
+    case SlotAction::kTracking:
+      on_tracking_reply(ok);
+      break;
+    case SlotAction::kTrackingInfo:
+      own = with_own_id(reply);
       break;
   }
-  awaiting_ = false;
-  if (!ok) {
-    append_reply(slot, front, reply);
-    return;
+  append_reply(slot, &slot == &slots_.front(), own.empty() ? reply : own);
+  return Answer::kComplete;
+}
+
+QueuedChanges Session::take_executed() {
+  if (executed_.empty()) return {};
+  QueuedChanges changes = std::move(executed_.front());
+  executed_.pop_front();
+  if (!changes.empty()) awaiting_ = false;
+  return changes;
+}
+
+/// What was queued about the session holds from here. Gives the reply when it is ours to give.
+std::string Session::apply_queued_change(const resp::Command& command, std::string_view reply) {
+  std::string own;
+  const std::string_view name = command::find(command.name()).name;
+  const bool ok = reply.front() != '-';
+  if (name == "SELECT") {
+    const auto database = parse_database(command.arg(1));
+    if (ok && database) state_.database = *database;
+  } else if (name == "AUTH") {
+    expect_auth(command);
+    if (ok) on_identity_reply();
+  } else if (name == "HELLO") {
+    const bool well_formed = expect_hello(parse_hello(command));
+    if (ok && well_formed) {
+      on_identity_reply();
+      append_hello(own, state_, *context_.topology.load());
+    }
+  } else if (!ok) {
+    return own;
+  } else if (equals_ignoring_case(command.arg(1), "PAUSE")) {
+    pause_clients(command, own);
+  } else if (equals_ignoring_case(command.arg(1), "UNPAUSE")) {
+    context_.all_clients.pause.end();
+  } else if (equals_ignoring_case(command.arg(1), "INFO")) {
+    append_text(own, client_line(state_, activity(), now_) + "\n", state_.protocol);
+  } else {
+    answer_client(own, command, state_);
   }
+  return own;
+}
+
+void Session::on_identity_reply() {
   drop_spare();
-  state_.identity = std::move(pending_identity_);
-  state_.authenticated = true;
-  // The upstream has just confirmed who this is; the L1 holds what the link's user may read (I14).
-  const bool same_user = state_.identity.acl_user() == context_.identity.acl_user();
-  eligible_ =
-      context_.cache_enabled && (same_user || !state::holds(state::Invariant::kI14Identity));
-  if (slot.action == SlotAction::kAuth) {
-    append_reply(slot, front, reply);
-    return;
+  if (pending_identity_) {
+    state_.identity = *std::exchange(pending_identity_, std::nullopt);
+    state_.authenticated = true;
+    // The upstream has just confirmed who this is; the L1 holds what the link's user may read
+    // (I14).
+    const bool same_user = state_.identity.acl_user() == context_.identity.acl_user();
+    eligible_ =
+        context_.cache_enabled && (same_user || !state::holds(state::Invariant::kI14Identity));
   }
-  if (pending_protocol_ != 0) state_.protocol = pending_protocol_;
+  if (pending_protocol_ != 0) state_.protocol = std::exchange(pending_protocol_, 0);
   if (pending_name_) state_.name = *std::exchange(pending_name_, std::nullopt);
+}
+
+/// NOSCRIPT for a script we have seen: the upstream is shown it. Not when more of the client's
+/// commands are on their way, for they would be done before it.
+bool Session::heal_script(std::uint64_t sequence, Slot& slot, std::string_view reply) {
+  slot.action = SlotAction::kNone;
+  if (!reply.starts_with("-NOSCRIPT") || on_lane_ != 1 || !lease_) return false;
+  resp::RequestParser parser;
+  if (parser.parse(slot.note) != resp::RequestParser::Result::kCommand) return false;
+  const auto script = context_.scripts.find(parser.command().arg(1));
+  if (!script) return false;
+  context_.counters.scripts_healed.add();
+  lease_->submit(request::eval_request(parser.command(), *script), requester(sequence),
+                 slot.command_class, TimeLimit::kScript, now_);
+  return true;
+}
+
+/// INFO's text with what Pillion has to say; `reply` as it is where it is no text.
+std::string Session::with_own_section(std::string_view section, std::string_view reply) const {
+  resp::ReplyCursor cursor(reply);
+  resp::Node node{};
+  if (!cursor.next(node) || node.null || (node.type != '$' && node.type != '=')) return {};
+  std::string text(node.text);
+  if (node.type == '=') text.erase(0, std::string_view("txt:").size());
+  // Who is held back here waits as much as who blocks there.
+  constexpr std::string_view kBlocked = "blocked_clients:";
+  const std::size_t at = text.find(kBlocked);
+  if (const std::uint64_t held = context_.all_clients.pause.held();
+      at != std::string::npos && held > 0) {
+    const std::size_t digits = at + kBlocked.size();
+    const std::size_t end = text.find('\r', digits);
+    const std::uint64_t blocked = std::stoull("0" + text.substr(digits, end - digits));
+    text.replace(digits, end - digits, std::to_string(blocked + held));
+  }
+  if (!section.empty()) {
+    if (!text.empty()) text += "\r\n";
+    text += section;
+  }
   std::string out;
-  append_hello(out, state_, *context_.topology.load());
-  append_reply(slot, front, out);
+  append_text(out, text, node.type == '=' ? 3 : 2);
+  return out;
 }
 
 void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result,
@@ -313,11 +447,11 @@ void Session::read_aside(std::uint64_t sequence, Slot& slot, std::string_view re
   if (!way) way = context_.lanes.pick(channel_key(), now);
   if (!way->accepts_commands()) {
     const std::string text = failure_text(way->last_failure(), false);
-    if (dedicated) context_.lanes.give_back(way, false, now);
+    if (dedicated) context_.lanes.give_back(way, upstream::LaneCondition::kSpent, now);
     fail_slot(sequence, slot, text);
     return;
   }
-  way->submit(request, requester(sequence), CommandClass::kRead, true, slot.started);
+  way->submit(request, requester(sequence), slot.command_class, TimeLimit::kCommand, slot.started);
   asides_.push_back({sequence, std::move(way), dedicated});
 }
 
@@ -334,7 +468,9 @@ void Session::finish_aside(std::uint64_t sequence, bool clean) {
     // The connection an AUTH was tried on is somebody now: nobody else gets it.
     const Slot* slot = slots_.find(sequence);
     const bool reusable = clean && slot != nullptr && slot->action == SlotAction::kNone;
-    context_.lanes.give_back(way, reusable, state::now());
+    context_.lanes.give_back(
+        way, reusable ? upstream::LaneCondition::kClean : upstream::LaneCondition::kSpent,
+        state::now());
     return;
   }
 }

@@ -38,7 +38,7 @@ state::UpstreamError error_label(FailureKind kind) {
 
 Connection::Connection(UpstreamContext& context, const ChannelKey& key, bool dedicated)
     : context_(context),
-      fsm_(ConnectionFsm::Options{key, context.connect_timeout, {}, !dedicated}),
+      fsm_(ConnectionFsm::Options{key, context.connect_timeout, {}, !dedicated, dedicated}),
       mux_(context.sink),
       socket_(context.io),
       buffer_(dedicated ? kDedicatedBuffer : kSharedBuffer),
@@ -124,6 +124,8 @@ void Connection::connect() {
                 self->fail(FailureKind::kConnect, result.message());
                 return;
               }
+              self->own_ = {state::own_connections(), net::local_name(self->socket_),
+                            state::OwnConnections::Role::kLane};
               self->perform(self->fsm_.on_connected(state::now()));
             });
 }
@@ -239,10 +241,8 @@ void Connection::wait_writable() {
 
 void Connection::on_tick(state::Nanos now) {
   // While we do not read, the upstream is not to blame; the session watches the client that is.
-  if (fsm_.accepts_commands() && !paused_ && mux_.overdue(now, context_.command_timeout)) {
-    fail(FailureKind::kTimeout, "no reply within " +
-                                    std::to_string(context_.command_timeout / state::kMillisecond) +
-                                    " ms");
+  if (fsm_.accepts_commands() && !paused_ && mux_.overdue(now, context_.time_limits)) {
+    fail(FailureKind::kTimeout, "no reply in time");
     return;
   }
   perform(fsm_.on_tick(now, net::random_bits()));
@@ -257,6 +257,7 @@ void Connection::shut() {
   ++life_;
   net::ErrorCode ignored;
   socket_.close(ignored);
+  own_ = {};
   reading_ = false;
   paused_ = false;
   waiting_writable_ = false;

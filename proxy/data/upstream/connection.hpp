@@ -19,6 +19,7 @@
 #include "proxy/net/socket.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "proxy/state/counters.hpp"
+#include "proxy/state/own_connections.hpp"
 #include "proxy/state/published.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
@@ -32,7 +33,7 @@ struct UpstreamContext {
   state::Counters& counters;
   const state::Published<state::TopologySnapshot>& topology;
   state::Nanos connect_timeout;
-  state::Nanos command_timeout;
+  TimeLimits time_limits;
 };
 
 class Connection : public Lane,
@@ -52,8 +53,8 @@ class Connection : public Lane,
   const ChannelKey& key() const { return fsm_.key(); }
 
   void submit(std::string_view request, const Requester& to, CommandClass command_class,
-              bool bounded, state::Nanos now) override {
-    mux_.submit(request, to, command_class, bounded, now);
+              TimeLimit limit, state::Nanos now) override {
+    mux_.submit(request, to, command_class, limit, now);
     want_flush();
   }
   void begin_large(const Requester& to, state::Nanos now) override { mux_.begin_large(to, now); }
@@ -63,6 +64,8 @@ class Connection : public Lane,
   }
   /// Before a dedicated connection goes to another client; see Multiplexer::submit_check.
   void check(state::Nanos now);
+  void accept_pushes(const Requester& to) override { mux_.accept_pushes(to); }
+  std::uint64_t client_id() const override { return fsm_.client_id(); }
   void start_relay(const Requester& to) override { mux_.start_relay(to); }
 
   bool congested() const override { return mux_.unwritten_bytes() > kHighWater; }
@@ -98,6 +101,7 @@ class Connection : public Lane,
   ConnectionFsm fsm_;
   Multiplexer mux_;
   net::Socket socket_;
+  state::OwnConnections::Entry own_;
   std::vector<char> buffer_;
   std::uint64_t life_ = 0;  // of the socket: late handlers of an earlier one do nothing
   bool dedicated_;

@@ -9,7 +9,7 @@ ConnectionFsm::Action ConnectionFsm::start(state::Nanos now) {
 }
 
 ConnectionFsm::Action ConnectionFsm::on_connected(state::Nanos now) {
-  handshake_.emplace(options_.key);
+  handshake_.emplace(options_.key, options_.identify);
   if (handshake_->request().empty()) {
     status_ = Status::kLive;
     live_since_ = now;

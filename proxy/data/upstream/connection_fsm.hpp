@@ -42,6 +42,7 @@ class ConnectionFsm {
     state::Nanos connect_timeout = state::kSecond;  // connect and handshake together
     net::BackoffPolicy backoff;
     bool reconnect = true;  // false: dedicated, one life
+    bool identify = false;  // learn client_id()
     state::Nanos proven_after =
         500 * state::kMillisecond;  // a live connection that lasted so long had worked
   };
@@ -62,6 +63,8 @@ class ConnectionFsm {
     return status_ == Status::kLive || status_ == Status::kConnecting ||
            status_ == Status::kHandshake;
   }
+  /// Of a live connection; 0: not asked or not told.
+  std::uint64_t client_id() const { return handshake_ ? handshake_->client_id() : 0; }
   const std::string& handshake_request() const { return handshake_->request(); }
   FailureKind failure_kind() const { return failure_kind_; }
   const std::string& last_error() const { return last_error_; }

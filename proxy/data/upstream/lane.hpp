@@ -22,15 +22,23 @@ class Lane {
   /// Why not.
   virtual Failure last_failure() const = 0;
 
-  /// One command in canonical encoding. `bounded`: the command timeout applies to it.
+  /// One command in canonical encoding.
   virtual void submit(std::string_view request, const Requester& to, CommandClass command_class,
-                      bool bounded, state::Nanos now) = 0;
+                      TimeLimit limit, state::Nanos now) = 0;
 
   /// A command that comes in pieces. Only on a dedicated lane with nothing outstanding; nothing
   /// else is submitted before it was answered.
   virtual void begin_large(const Requester& to, state::Nanos now) = 0;
   /// Pieces of a large command, or requests of a relayed lane.
   virtual void append_opaque(std::string_view bytes) = 0;
+
+  /// Push frames are handed to ReplySink::on_push(to) from now on; on any other lane they end it.
+  /// Only on a dedicated lane, before anything that may cause one was sent.
+  virtual void accept_pushes(const Requester& to) = 0;
+
+  /// What the upstream's CLIENT ID says of a dedicated lane: 0 when it would not say, or has not
+  /// yet.
+  virtual std::uint64_t client_id() const = 0;
 
   /// Replies are passed on as they come from now on; only on a dedicated lane with nothing
   /// outstanding.
@@ -46,6 +54,13 @@ class Lane {
   virtual void close() = 0;
 };
 
+/// What a lease is worth when it ends.
+enum class LaneCondition : std::uint8_t {
+  kSpent,    // commands are unanswered, or its state is not that of a fresh connection
+  kSuspect,  // all is answered, but a script may have forged replies (CVE-2025-67733)
+  kClean,
+};
+
 /// Hands lanes out. Of one worker, on its thread.
 class LaneProvider {
  public:
@@ -55,9 +70,9 @@ class LaneProvider {
   virtual std::shared_ptr<Lane> pick(const ChannelKey& key, state::Nanos now) = 0;
   /// A lane for one session alone; null at the limit (upstream.max_dedicated).
   virtual std::shared_ptr<Lane> lease(const ChannelKey& key, state::Nanos now) = 0;
-  /// Ends a lease. `clean`: everything was answered and the connection's state is as after its
-  /// handshake.
-  virtual void give_back(const std::shared_ptr<Lane>& lane, bool clean, state::Nanos now) = 0;
+  /// Ends a lease.
+  virtual void give_back(const std::shared_ptr<Lane>& lane, LaneCondition condition,
+                         state::Nanos now) = 0;
 };
 
 }  // namespace pillion::data::upstream

@@ -13,17 +13,19 @@ constexpr std::uint64_t kStreamFrom = 64 * 1024;
 // Answered bytes are cut off in steps, not at every reply.
 constexpr std::size_t kCompactFrom = 64 * 1024;
 constexpr std::size_t kKeepBuffer = 1024 * 1024;
+// An invalidation names the keys of one command at the most.
+constexpr std::size_t kMaxPush = 64UL * 1024 * 1024;
 
 }  // namespace
 
 void Multiplexer::submit(std::string_view request, const Requester& to, CommandClass command_class,
-                         bool bounded, state::Nanos now) {
+                         TimeLimit limit, state::Nanos now) {
   bytes_.append(request);
   ++outstanding_;
   if (!pending_.empty()) {
     Run& last = pending_.back();
     if (last.to == to && last.sent_at == now && last.command_class == command_class &&
-        last.bounded == bounded && !last.large && !last.check) {
+        last.limit == limit && !last.large && !last.check) {
       ++last.unanswered;
       last.bytes += request.size();
       return;
@@ -35,7 +37,7 @@ void Multiplexer::submit(std::string_view request, const Requester& to, CommandC
   run.bytes = request.size();
   run.sent_at = now;
   run.command_class = command_class;
-  run.bounded = bounded;
+  run.limit = limit;
   pending_.push_back(run);
 }
 
@@ -44,19 +46,19 @@ void Multiplexer::begin_large(const Requester& to, state::Nanos now) {
   run.to = to;
   run.unanswered = 1;
   run.sent_at = now;
-  run.bounded = false;
+  run.limit = TimeLimit::kNone;
   run.large = true;
   pending_.push_back(run);
   ++outstanding_;
 }
 
 void Multiplexer::submit_check(std::uint64_t nonce, state::Nanos now) {
-  const std::string text = std::to_string(nonce);
+  const std::string text = std::string(kCheckMark) + std::to_string(nonce);
   std::string request;
   resp::append_request(request, {"PING", text});
   check_.clear();
   resp::append_bulk(check_, text);
-  submit(request, Requester{}, CommandClass::kWrite, true, now);
+  submit(request, Requester{}, CommandClass::kWrite, TimeLimit::kCommand, now);
   pending_.back().check = true;
 }
 
@@ -101,6 +103,11 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
     return sink_.on_relay(relay_to_, bytes) == Flow::kPause ? Status::kPause : Status::kOk;
   }
   while (!bytes.empty()) {
+    const bool between_replies = partial_.empty() && !streaming_;
+    if (in_push_ || (accepts_pushes_ && between_replies && bytes.front() == '>')) {
+      if (on_push_bytes(bytes) == Status::kProtocolError) return Status::kProtocolError;
+      continue;
+    }
     if (pending_.empty()) {
       if (!relaying_) return Status::kProtocolError;
       return sink_.on_relay(relay_to_, bytes) == Flow::kPause ? Status::kPause : Status::kOk;
@@ -113,6 +120,7 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
     auto status = resp::FrameScanner::Status::kMore;
     std::size_t used = 0;
     while (frames < run.unanswered && end < bytes.size()) {
+      if (accepts_pushes_ && frames > 0 && bytes[end] == '>') break;
       status = scanner_.feed(bytes.substr(end), used);
       if (status != resp::FrameScanner::Status::kFrame) break;
       if (scanner_.type() == '>') return Status::kProtocolError;
@@ -169,6 +177,27 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
   return flow == Flow::kPause ? Status::kPause : Status::kOk;
 }
 
+/// Takes the push that `bytes` begin with or go on with.
+Multiplexer::Status Multiplexer::on_push_bytes(std::string_view& bytes) {
+  std::size_t used = 0;
+  const auto status = scanner_.feed(bytes, used);
+  const std::string_view piece = bytes.substr(0, used);
+  bytes.remove_prefix(used);
+  if (status == resp::FrameScanner::Status::kError || partial_.size() + used > kMaxPush)
+    return Status::kProtocolError;
+  in_push_ = status == resp::FrameScanner::Status::kMore;
+  if (partial_.empty() && !in_push_) {
+    sink_.on_push(push_to_, piece);
+    return Status::kOk;
+  }
+  partial_.append(piece);
+  if (!in_push_) {
+    const std::string frame = std::exchange(partial_, {});
+    sink_.on_push(push_to_, frame);
+  }
+  return Status::kOk;
+}
+
 void Multiplexer::fail(const Failure& failure) {
   // The sink may stage new commands elsewhere while it is told; nothing comes back to this object.
   RingQueue<Run> lost = std::exchange(pending_, {});
@@ -177,6 +206,8 @@ void Multiplexer::fail(const Failure& failure) {
   const std::size_t written = std::exchange(written_, 0);
   bool reply_begun = std::exchange(streaming_, false);
   const bool relayed = std::exchange(relaying_, false);
+  const bool pushed = std::exchange(accepts_pushes_, false);
+  in_push_ = false;
   answered_ = 0;
   outstanding_ = 0;
   partial_.clear();
@@ -200,12 +231,14 @@ void Multiplexer::fail(const Failure& failure) {
     sink_.on_lost(report, failure);
   }
   if (relayed) sink_.on_relay_lost(relay_to_);
+  if (pushed) sink_.on_relay_lost(push_to_);
 }
 
-bool Multiplexer::overdue(state::Nanos now, state::Nanos timeout) const {
+bool Multiplexer::overdue(state::Nanos now, const TimeLimits& limits) const {
   if (pending_.empty()) return false;
   const Run& run = pending_.front();
-  if (!run.bounded) return false;
+  if (run.limit == TimeLimit::kNone) return false;
+  const state::Nanos timeout = run.limit == TimeLimit::kScript ? limits.script : limits.command;
   const bool arriving = streaming_ || !partial_.empty();
   const state::Nanos since = arriving ? std::max(run.sent_at, last_bytes_at_) : run.sent_at;
   return now - since > timeout;

@@ -6,8 +6,8 @@
 //
 // A reply is matched to the oldest unanswered command and to nothing else. A requester that leaves
 // is never taken out of pending_: its reply comes, finds nobody and is dropped by the sink.
-// Anything that cannot be matched (a frame nobody asked for, a push, a malformed frame) is an error
-// that ends the connection; every run is then lost, in order.
+// Anything that cannot be matched (a frame nobody asked for, a push nobody expects, a malformed
+// frame) is an error that ends the connection; every run is then lost, in order.
 //
 // Bytes stay until they are answered, so that lost reads can be sent again elsewhere.
 #pragma once
@@ -24,15 +24,23 @@
 
 namespace pillion::data::upstream {
 
+struct TimeLimits {
+  state::Nanos command = 5 * state::kSecond;
+  state::Nanos script = 60 * state::kSecond;
+};
+
 class Multiplexer {
  public:
+  /// What the text of a check begins with.
+  static constexpr std::string_view kCheckMark = "pillion-";
+
   enum class Status : std::uint8_t { kOk, kPause, kProtocolError };
 
   explicit Multiplexer(ReplySink& sink) : sink_(sink) {}
 
-  /// Stages one command in canonical encoding. `bounded`: command_timeout applies to it.
+  /// Stages one command in canonical encoding.
   void submit(std::string_view request, const Requester& to, CommandClass command_class,
-              bool bounded, state::Nanos now);
+              TimeLimit limit, state::Nanos now);
 
   /// Starts a command whose bytes follow in pieces (a large request). Nobody else may use the
   /// connection until its end; its reply is matched as any other.
@@ -43,6 +51,12 @@ class Multiplexer {
   /// has: a script of the last client may have forged frames behind its reply (CVE-2025-67733), and
   /// they must not become the next client's replies.
   void submit_check(std::uint64_t nonce, state::Nanos now);
+
+  /// Pushes are for this requester from now on.
+  void accept_pushes(const Requester& to) {
+    accepts_pushes_ = true;
+    push_to_ = to;
+  }
 
   /// From now on requests are opaque bytes and replies go to sink.on_relay as they come.
   void start_relay(const Requester& to);
@@ -69,8 +83,8 @@ class Multiplexer {
   /// The upstream was not read for a while: its silence counts from now.
   void reading_again(state::Nanos now) { last_bytes_at_ = now; }
 
-  /// The oldest bounded command is overdue and its reply is not trickling in.
-  bool overdue(state::Nanos now, state::Nanos timeout) const;
+  /// The oldest command has a limit and is past it, and its reply is not trickling in.
+  bool overdue(state::Nanos now, const TimeLimits& limits) const;
 
  private:
   struct Run {
@@ -80,12 +94,13 @@ class Multiplexer {
     std::uint64_t bytes = 0;  // of all its commands
     state::Nanos sent_at = 0;
     CommandClass command_class = CommandClass::kWrite;
-    bool bounded = true;
+    TimeLimit limit = TimeLimit::kCommand;
     bool large = false;  // bytes were not kept
     bool check = false;  // nobody waits; the reply must be the nonce
   };
 
   void finish_front();
+  Status on_push_bytes(std::string_view& bytes);
 
   ReplySink& sink_;
   std::string bytes_;
@@ -99,6 +114,9 @@ class Multiplexer {
   bool streaming_ = false;
   bool relaying_ = false;
   Requester relay_to_;
+  bool accepts_pushes_ = false;
+  bool in_push_ = false;  // the frame in partial_ is a push
+  Requester push_to_;
   state::Nanos last_bytes_at_ = 0;
 };
 

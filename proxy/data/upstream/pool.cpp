@@ -9,6 +9,7 @@ namespace {
 constexpr state::Nanos kIdleLife = 30 * state::kSecond;     // of a dedicated connection nobody uses
 constexpr state::Nanos kChannelLife = 60 * state::kSecond;  // of a channel without clients
 constexpr std::size_t kMaxIdle = 64;                        // dedicated ones kept per channel
+constexpr state::Nanos kWarmLife = 10 * state::kSecond;     // for so long after the latest use
 constexpr std::uint32_t kExtraShared = 4;  // opened while others carry a large reply
 
 /// A connection that just ended has nothing outstanding, and is the worst choice for all that.
@@ -63,14 +64,22 @@ Channel& Pool::channel(const ChannelKey& key, state::Nanos now) {
 
 std::shared_ptr<Lane> Pool::lease(const ChannelKey& key, state::Nanos now) {
   Channel& channel = this->channel(key, now);
+  channel.leased_at_ = now;
   // The latest one given back whose check was answered.
+  std::shared_ptr<Connection> connection;
   for (auto it = channel.idle_.rbegin(); it != channel.idle_.rend(); ++it) {
     if (it->connection->status() != ConnectionFsm::Status::kLive || !it->connection->idle())
       continue;
-    std::shared_ptr<Connection> connection = std::move(it->connection);
+    connection = std::move(it->connection);
     channel.idle_.erase(std::next(it).base());
-    return connection;
+    break;
   }
+  if (!connection) connection = open_dedicated(channel, now);
+  if (connection) warm(channel, now);
+  return connection;
+}
+
+std::shared_ptr<Connection> Pool::open_dedicated(const Channel& channel, state::Nanos now) {
   if (context_.counters.upstream_dedicated.get() >= options_.max_dedicated) return nullptr;
   auto connection = std::make_shared<Connection>(context_, channel.key(), true);
   dedicated_.push_back(connection);
@@ -78,15 +87,32 @@ std::shared_ptr<Lane> Pool::lease(const ChannelKey& key, state::Nanos now) {
   return connection;
 }
 
-void Pool::give_back(const std::shared_ptr<Lane>& lane, bool clean, state::Nanos now) {
+/// A blocking command that waits for its connection is overtaken by what others send meanwhile, and
+/// a connection costs more than most commands. Never for the last ones under the limit.
+void Pool::warm(Channel& channel, state::Nanos now) {
+  // One where nobody has wanted any yet.
+  const bool leased = now - channel.leased_at_ < kWarmLife && channel.leased_at_ != 0;
+  const std::size_t wanted = leased ? options_.warm : std::min<std::size_t>(options_.warm, 1);
+  // An upstream that is down gets no more attempts because of this.
+  const bool reachable =
+      !channel.shared_.empty() && channel.shared_.front()->status() == ConnectionFsm::Status::kLive;
+  while (channel.idle_.size() < wanted && (reachable || leased) &&
+         context_.counters.upstream_dedicated.get() + options_.warm < options_.max_dedicated) {
+    auto connection = open_dedicated(channel, now);
+    if (!connection || !connection->accepts_commands()) return;
+    channel.idle_.push_back({std::move(connection), now});
+  }
+}
+
+void Pool::give_back(const std::shared_ptr<Lane>& lane, LaneCondition condition, state::Nanos now) {
   // Every lane of ours is a connection.
   const auto connection = std::static_pointer_cast<Connection>(lane);
-  const bool reusable =
-      clean && connection->status() == ConnectionFsm::Status::kLive && connection->idle();
+  const bool reusable = condition != LaneCondition::kSpent &&
+                        connection->status() == ConnectionFsm::Status::kLive && connection->idle();
   if (reusable) {
     const auto found = channels_.find(connection->key());
     if (found != channels_.end() && found->second->idle_.size() < kMaxIdle) {
-      connection->check(now);
+      if (condition == LaneCondition::kSuspect) connection->check(now);
       found->second->idle_.push_back({connection, now});
       return;
     }
@@ -103,11 +129,11 @@ void Pool::on_tick(state::Nanos now) {
     // Oldest first: they were given back in order.
     auto& idle = channel.idle_;
     const auto fresh = std::find_if(idle.begin(), idle.end(), [now](const Channel::Idle& item) {
-      return now - item.since < kIdleLife &&
-             item.connection->status() == ConnectionFsm::Status::kLive;
+      return now - item.since < kIdleLife && item.connection->accepts_commands();
     });
     for (auto old = idle.begin(); old != fresh; ++old) old->connection->close();
     idle.erase(idle.begin(), fresh);
+    if (now - channel.last_used_ < kWarmLife) warm(channel, now);
 
     auto& all = channel.shared_;
     while (all.size() > channel.shared_connections_) {

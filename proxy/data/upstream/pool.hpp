@@ -43,6 +43,7 @@ class Channel {
   std::uint32_t shared_connections_;
   std::vector<std::shared_ptr<Connection>> shared_;
   std::vector<Idle> idle_;
+  state::Nanos leased_at_ = 0;
   state::Nanos last_used_ = 0;
 };
 
@@ -51,6 +52,7 @@ class Pool : public LaneProvider {
   struct Options {
     std::uint32_t shared_connections = 1;
     std::uint32_t max_dedicated = 4096;
+    std::size_t warm = 2;  // dedicated connections kept ready where they are in use
   };
 
   Pool(UpstreamContext& context, Options options) : context_(context), options_(options) {}
@@ -59,12 +61,16 @@ class Pool : public LaneProvider {
     return channel(key, now).pick(now);
   }
   std::shared_ptr<Lane> lease(const ChannelKey& key, state::Nanos now) override;
-  void give_back(const std::shared_ptr<Lane>& lane, bool clean, state::Nanos now) override;
+  void give_back(const std::shared_ptr<Lane>& lane, LaneCondition condition,
+                 state::Nanos now) override;
 
   void on_tick(state::Nanos now);
   void close_all();
 
  private:
+  /// Opens dedicated connections ahead of the leases that will want them.
+  void warm(Channel& channel, state::Nanos now);
+  std::shared_ptr<Connection> open_dedicated(const Channel& channel, state::Nanos now);
   /// Created on first use, dropped when nobody used it for a while.
   Channel& channel(const ChannelKey& key, state::Nanos now);
 

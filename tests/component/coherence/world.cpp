@@ -109,13 +109,15 @@ class World::Lane : public data::upstream::Lane {
   bool accepts_commands() const override { return alive_; }
   data::Failure last_failure() const override { return {data::FailureKind::kClosed, "cut"}; }
   void submit(std::string_view request, const data::Requester& to, data::CommandClass command_class,
-              bool bounded, state::Nanos now) override {
-    mux_.submit(request, to, command_class, bounded, now);
+              data::TimeLimit limit, state::Nanos now) override {
+    mux_.submit(request, to, command_class, limit, now);
   }
   void begin_large(const data::Requester& to, state::Nanos now) override {
     mux_.begin_large(to, now);
   }
   void append_opaque(std::string_view bytes) override { mux_.append_opaque(bytes); }
+  void accept_pushes(const data::Requester& to) override { mux_.accept_pushes(to); }
+  std::uint64_t client_id() const override { return 0; }
   void start_relay(const data::Requester& to) override { mux_.start_relay(to); }
   bool congested() const override { return false; }
   bool others_wait() const override { return mux_.others_wait(); }
@@ -178,7 +180,8 @@ class World::Lanes : public data::upstream::LaneProvider {
                                               state::Nanos) override {
     return make(key, false);
   }
-  void give_back(const std::shared_ptr<data::upstream::Lane>& lane, bool, state::Nanos) override {
+  void give_back(const std::shared_ptr<data::upstream::Lane>& lane, data::upstream::LaneCondition,
+                 state::Nanos) override {
     lane->close();
   }
 
@@ -193,15 +196,37 @@ class World::Lanes : public data::upstream::LaneProvider {
   std::map<data::upstream::ChannelKey, std::shared_ptr<Lane>> shared_;
 };
 
+/// No world subscribes to anything.
+struct NoCouriers : data::pubsub::Couriers {
+  void to_hub(std::function<void(data::pubsub::Hub&)>) override {}
+  void to_worker(std::uint32_t, std::function<void(data::pubsub::Fanout&)>) override {}
+  std::uint32_t worker_count() const override { return 1; }
+};
+
+// Members that are not named keep their defaults.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 struct World::Worker {
   Worker(World& world, std::uint32_t index)
       : turn_end(idle_io()),
         registry(index, *world.peers_, turn_end),
         lanes(world, registry),
         reader(world.cache_, world.rules_, counters),
-        context{
-            lanes, reader, world.invalidator_, registry, counters, world.topology_, index, true, {},
-            0,     "fake"} {
+        fanout({}, couriers, registry, census, counters),
+        context{.lanes = lanes,
+                .reader = reader,
+                .invalidator = world.invalidator_,
+                .fences = registry,
+                .neighbours = registry,
+                .all_clients = all_clients,
+                .fanout = fanout,
+                .census = census,
+                .scripts = scripts,
+                .counters = counters,
+                .topology = world.topology_,
+                .worker = index,
+                .identity = {},
+                .upstream_name = "fake"} {
     data::fill::FillLinkOptions options;
     options.link = static_cast<cache::LinkId>(index);
     options.max_entry_bytes = world.scenario_.max_entry_bytes;
@@ -218,12 +243,19 @@ struct World::Worker {
   net::TurnEnd turn_end;
   Registry registry;
   Lanes lanes;
+  NoCouriers couriers;
+  data::session::AllClients all_clients;
+  data::pubsub::Census census;
+  data::request::ScriptStore scripts;
   data::request::Reader reader;
+  data::pubsub::Fanout fanout;
   data::session::SessionContext context;
   FillLinkFsm* fsm = nullptr;
   std::shared_ptr<FillLink> link;
   FakeRedis::Handle wire;  // of the link; null while it is down
 };
+
+#pragma GCC diagnostic pop
 
 // The shell of a session: what ClientConnection does, with strings for sockets.
 class World::Client : public data::session::Client {

@@ -160,10 +160,13 @@ TEST(Table, WhatTheWireStateDependsOnLeavesSharedConnections) {
   routed(Route::kLocal, {"PING", "ECHO", "HELLO", "AUTH", "SELECT", "RESET", "QUIT", "CLIENT|ID",
                          "CLIENT|SETNAME", "CLIENT|GETNAME", "CLIENT|SETINFO", "CLIENT|INFO",
                          "CLIENT|REPLY", "CLIENT|NO-EVICT", "CLIENT|NO-TOUCH"});
-  routed(Route::kRelay, {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE",
-                         "SUNSUBSCRIBE", "MONITOR", "SYNC", "PSYNC", "REPLCONF", "CLIENT|TRACKING",
-                         "CLIENT|CACHING", "CLIENT|TRACKINGINFO", "CLIENT|GETREDIR", "CLIENT",
-                         "ASKING", "READONLY", "READWRITE", "SCRIPT|DEBUG"});
+  routed(Route::kLocal,
+         {"CLIENT|TRACKING", "CLIENT|CACHING", "CLIENT|TRACKINGINFO", "CLIENT|GETREDIR",
+          "CLIENT|LIST", "CLIENT|KILL", "CLIENT|UNBLOCK", "CLIENT|PAUSE", "CLIENT|UNPAUSE"});
+  routed(Route::kSubscribe,
+         {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"});
+  routed(Route::kRelay, {"MONITOR", "SYNC", "PSYNC", "REPLCONF", "SCRIPT|DEBUG"});
+  routed(Route::kDisposable, {"CLIENT", "ASKING", "READONLY", "READWRITE"});
   routed(Route::kTransaction, {"MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"});
   routed(Route::kScript, {"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"});
   routed(Route::kBlock, {"BLPOP", "BRPOP", "BRPOPLPUSH", "BLMOVE", "BLMPOP", "BZPOPMIN", "BZPOPMAX",

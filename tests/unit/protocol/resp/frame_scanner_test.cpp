@@ -168,11 +168,34 @@ TEST(FrameScanner, NeverTrustsADeclaredSize) {
 
 TEST(FrameScanner, BoundsTheDepth) {
   std::string deepest;
-  for (std::uint32_t i = 0; i < kMaxReplyDepth; ++i) deepest += "*1\r\n";
+  std::string rest;
+  for (std::uint32_t i = 0; i < kMaxReplyDepth; ++i) {
+    deepest += "*2\r\n";
+    rest += ":1\r\n";
+  }
   EXPECT_FALSE(scan(deepest, {deepest.size()}).error);
-  EXPECT_EQ(scan(deepest + ":1\r\n", {deepest.size() + 4}).ends.size(), 1U);
-  EXPECT_EQ(scan(deepest + "*0\r\n", {deepest.size() + 4}).ends.size(), 1U);
+  EXPECT_EQ(scan(deepest + ":1\r\n" + rest, {deepest.size() + 4 + rest.size()}).ends.size(), 1U);
+  EXPECT_EQ(scan(deepest + "*0\r\n" + rest, {deepest.size() + 4 + rest.size()}).ends.size(), 1U);
   EXPECT_TRUE(scan(deepest + "*1\r\n", {deepest.size() + 4}).error);
+}
+
+TEST(FrameScanner, NestingByLastElementsHasNoDepth) {
+  std::string nested;
+  for (std::uint32_t i = 0; i < 100 * kMaxReplyDepth; ++i)
+    nested += i % 2 == 0 ? "*1\r\n" : "*2\r\n:7\r\n";
+  nested += "-ERR reached lua stack limit\r\n";
+  const Scan result = scan(nested + "+next\r\n", {nested.size() + 7});
+  EXPECT_FALSE(result.error);
+  ASSERT_EQ(result.ends.size(), 2U);
+  EXPECT_EQ(result.ends.front(), nested.size());
+}
+
+TEST(FrameScanner, AnAttributeBeforeALastElementKeepsItsPlace) {
+  const std::string frame = "*1\r\n|1\r\n+a\r\n+b\r\n*1\r\n:1\r\n";
+  const Scan result = scan(frame + "+next\r\n", {frame.size() + 7});
+  EXPECT_FALSE(result.error);
+  ASSERT_EQ(result.ends.size(), 2U);
+  EXPECT_EQ(result.ends.front(), frame.size());
 }
 
 TEST(FrameScanner, AnnouncesALargeReplyFromItsHeader) {

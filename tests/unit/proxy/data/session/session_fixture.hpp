@@ -38,12 +38,14 @@ class FakeLane : public upstream::Lane {
   bool accepts_commands() const override { return alive_; }
   Failure last_failure() const override { return {failure_kind_, failure_}; }
   void submit(std::string_view request, const Requester& to, CommandClass command_class,
-              bool bounded, state::Nanos now) override {
-    bounded_.push_back(bounded);
-    mux_.submit(request, to, command_class, bounded, now);
+              TimeLimit limit, state::Nanos now) override {
+    limits_.push_back(limit);
+    mux_.submit(request, to, command_class, limit, now);
   }
   void begin_large(const Requester& to, state::Nanos now) override { mux_.begin_large(to, now); }
   void append_opaque(std::string_view bytes) override { mux_.append_opaque(bytes); }
+  void accept_pushes(const Requester& to) override { mux_.accept_pushes(to); }
+  std::uint64_t client_id() const override { return client_id_; }
   void start_relay(const Requester& to) override { mux_.start_relay(to); }
   bool congested() const override { return congested_; }
   bool others_wait() const override { return mux_.others_wait(); }
@@ -75,7 +77,8 @@ class FakeLane : public upstream::Lane {
   bool alive_ = true;
   bool congested_ = false;
   int resumed_ = 0;
-  std::vector<bool> bounded_;
+  std::uint64_t client_id_ = 77;
+  std::vector<TimeLimit> limits_;
   FailureKind failure_kind_ = FailureKind::kConnect;
   std::string failure_ = "Connection refused";
 
@@ -101,8 +104,11 @@ class FakeLanes : public upstream::LaneProvider {
     leased_.push_back(make(key));
     return leased_.back();
   }
-  void give_back(const std::shared_ptr<upstream::Lane>& lane, bool clean, state::Nanos) override {
+  void give_back(const std::shared_ptr<upstream::Lane>& lane, upstream::LaneCondition condition,
+                 state::Nanos) override {
     ++leases_left_;
+    given_back_ = condition;
+    const bool clean = condition != upstream::LaneCondition::kSpent;
     (clean ? given_clean_ : given_dirty_)++;
     if (!clean) lane->close();
   }
@@ -113,6 +119,7 @@ class FakeLanes : public upstream::LaneProvider {
   bool upstream_down_ = false;
   bool always_another_ = false;  // many shared connections, none of them preferred
   std::size_t leases_left_ = 100;
+  upstream::LaneCondition given_back_ = upstream::LaneCondition::kSpent;  // the latest
   int given_clean_ = 0;
   int given_dirty_ = 0;
   std::map<upstream::ChannelKey, std::shared_ptr<FakeLane>> shared_;
@@ -131,14 +138,42 @@ class FakeLanes : public upstream::LaneProvider {
 class SessionFixture : public ::testing::Test,
                        public ReplySink,
                        public fill::FillSink,
-                       public FenceService {
+                       public FenceService,
+                       public Neighbours,
+                       public pubsub::Couriers,
+                       public pubsub::SubscriptionSink {
  public:
+  // Couriers, SubscriptionSink: subscriptions are settled by the test.
+  void to_hub(std::function<void(pubsub::Hub&)>) override { ++hub_tasks_; }
+  void to_worker(std::uint32_t, std::function<void(pubsub::Fanout&)>) override {}
+  std::uint32_t worker_count() const override { return 1; }
+  void on_subscription_settled(const Requester& to, std::string_view error) override {
+    session_->on_subscription_settled(to.slot, error);
+  }
+  void on_messages(const Requester&, const pubsub::Messages& messages) override {
+    session_->on_messages(messages);
+  }
+  void on_subscription_revoked(const Requester&) override {}
+  // Neighbours: nobody but who a test puts there.
+  void gather(const Requester& to, Ask ask, Done done) override {
+    asked_.push_back({to, std::move(ask), std::move(done)});
+  }
+  void deliver_push(const ClientPlace& to, std::string frame) override {
+    delivered_.emplace_back(to, std::move(frame));
+  }
+  void tell_target_left(const ClientPlace& to, const Requester&) override { told_.push_back(to); }
+  void publish_monitor_line(std::string line) override { monitor_lines_.push_back(line); }
+  void add_monitor(const Requester&) override {}
+
   // ReplySink, FillSink, FenceService: what the registry does in the product.
   void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override {
     if (session_) session_->on_replies(to.slot, bytes, frames, now_);
   }
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override {
     return session_ ? session_->on_fragment(to.slot, bytes, last, now_) : Flow::kGoOn;
+  }
+  void on_push(const Requester& to, std::string_view frame) override {
+    if (session_) session_->on_push(to, frame);
   }
   Flow on_relay(const Requester&, std::string_view bytes) override {
     return session_ ? session_->on_relay(bytes) : Flow::kGoOn;
@@ -191,6 +226,11 @@ class SessionFixture : public ::testing::Test,
             .reader = reader_,
             .invalidator = invalidator_,
             .fences = *this,
+            .neighbours = *this,
+            .all_clients = all_clients_,
+            .fanout = fanout_,
+            .census = census_,
+            .scripts = scripts_,
             .counters = counters_,
             .topology = topology_,
             .identity = {},
@@ -277,6 +317,20 @@ class SessionFixture : public ::testing::Test,
   fill::FillLinkFsm* link_fsm_ = nullptr;
   std::shared_ptr<fill::FillLink> link_;
   FakeLanes lanes_{*this, now_};
+  struct Asked {
+    Requester to;
+    Ask ask;
+    Done done;
+  };
+  std::vector<Asked> asked_;
+  std::vector<std::pair<ClientPlace, std::string>> delivered_;
+  std::vector<ClientPlace> told_;
+  std::vector<std::string> monitor_lines_;
+  int hub_tasks_ = 0;
+  AllClients all_clients_;
+  pubsub::Census census_;
+  pubsub::Fanout fanout_{{}, *this, *this, census_, counters_};
+  request::ScriptStore scripts_;
   std::vector<std::uint64_t> fences_;
   SessionContext context_ = context();
   std::unique_ptr<Session> session_;

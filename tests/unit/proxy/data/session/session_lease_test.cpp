@@ -159,14 +159,14 @@ TEST_F(SessionLease, ExecThatWasSentAndLostHasAnUnknownOutcome) {
 
 TEST_F(SessionLease, BlockingCommandsHaveNoTimeLimitOfOurs) {
   say("BLPOP q 0");
-  ASSERT_EQ(leased().bounded_.size(), 1u);
-  EXPECT_FALSE(leased().bounded_[0]);
+  ASSERT_EQ(leased().limits_.size(), 1u);
+  EXPECT_EQ(leased().limits_[0], TimeLimit::kNone);
   EXPECT_TRUE(session_->waits_forever());
   answer(leased(), "*2\r\n$1\r\nq\r\n$1\r\nv\r\n");
   EXPECT_FALSE(session_->waits_forever());
   EXPECT_EQ(heard(), "*2\r\n$1\r\nq\r\n$1\r\nv\r\n");
   say("MULTI|BLPOP q 0");
-  EXPECT_TRUE(leased().bounded_.back()) << "inside MULTI it does not block";
+  EXPECT_EQ(leased().limits_.back(), TimeLimit::kCommand) << "inside MULTI it does not block";
 }
 
 TEST_F(SessionLease, AClientThatLeavesTakesItsBlockingCommandAlong) {
@@ -188,7 +188,7 @@ TEST_F(SessionLease, AnUpstreamThatCannotBeReachedIsSaidAndNobodyHangs) {
   EXPECT_EQ(heard(), down + "+PONG\r\n");
   say("BLPOP q 0|PING");
   EXPECT_EQ(heard(), down + "+PONG\r\n");
-  say("SUBSCRIBE c|PING");
+  say("MONITOR|PING");
   EXPECT_EQ(heard(), down + "+PONG\r\n");
   EXPECT_TRUE(session_->quiet());
 }
@@ -202,11 +202,13 @@ TEST_F(SessionLease, ASpareSpeaksTheProtocolItWasMadeFor) {
 }
 
 TEST_F(SessionLease, WhatChangesTheConnectionIsNotAllowedInATransaction) {
-  say("MULTI|AUTH x|HELLO 3|SUBSCRIBE c");
-  EXPECT_EQ(leased().sent(), "MULTI");
-  answer(leased(), "+OK\r\n");
+  say("MULTI|AUTH x|CLIENT KILL a:1|SUBSCRIBE c|SET a 1|EXEC|PING");
+  EXPECT_EQ(leased().sent(), "MULTI|SET a 1|DISCARD|PING");
+  answer(leased(), "+OK\r\n+QUEUED\r\n+OK\r\n");
   const std::string refused = "-ERR this command is not allowed inside MULTI through Pillion\r\n";
-  EXPECT_EQ(heard(), "+OK\r\n" + refused + refused + refused);
+  EXPECT_EQ(heard(), "+OK\r\n" + refused + refused + refused +
+                         "+QUEUED\r\n-EXECABORT Transaction discarded because of previous "
+                         "errors.\r\n+PONG\r\n");
 }
 
 TEST_F(SessionLease, ResetEndsTheTransactionAndEverythingElse) {
@@ -224,15 +226,15 @@ TEST_F(SessionLease, ResetEndsTheTransactionAndEverythingElse) {
 }
 
 TEST_F(SessionLease, ARelayPassesBothWaysUntilReset) {
-  say("SET a 1|SUBSCRIBE c");
+  say("SET a 1|SYNC");
   EXPECT_TRUE(lanes_.leased_.empty());
   answer(shared(), "+OK\r\n");
-  EXPECT_EQ(leased().sent(), "SUBSCRIBE c");
-  answer(leased(), "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*3\r\n$7\r\nmess");
-  EXPECT_EQ(heard(), "+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*3\r\n$7\r\nmess");
+  EXPECT_EQ(leased().sent(), "SYNC");
+  answer(leased(), "$9\r\nREDIS00");
+  EXPECT_EQ(heard(), "+OK\r\n$9\r\nREDIS00");
   EXPECT_TRUE(session_->waits_forever());
-  say("PSUBSCRIBE d|PING");
-  EXPECT_EQ(leased().sent(), "PSUBSCRIBE d|PING");
+  say("REPLCONF ACK|PING");
+  EXPECT_EQ(leased().sent(), "REPLCONF ACK|PING");
   say("RESET|PING");
   EXPECT_EQ(heard(), "+RESET\r\n+PONG\r\n");
   EXPECT_FALSE(leased().alive_);
@@ -240,14 +242,14 @@ TEST_F(SessionLease, ARelayPassesBothWaysUntilReset) {
 }
 
 TEST_F(SessionLease, ALostRelayEndsTheClient) {
-  say("SUBSCRIBE c");
+  say("SYNC");
   leased().lose();
   ASSERT_TRUE(session_->aborted());
   EXPECT_EQ(*session_->aborted(), state::DisconnectReason::kUpstreamLost);
 }
 
-TEST_F(SessionLease, ASubscriberThatReadsNothingPausesItsLane) {
-  say("SUBSCRIBE c");
+TEST_F(SessionLease, ARelayedClientThatReadsNothingPausesItsLane) {
+  say("SYNC");
   const std::string chunk(64 * 1024, 'x');
   auto status = upstream::Multiplexer::Status::kOk;
   for (int i = 0; i < 16; ++i) status = leased().reply(chunk);

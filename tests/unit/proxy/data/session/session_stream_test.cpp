@@ -159,7 +159,8 @@ TEST_F(SessionStream, OthersWaitingSpendMemoryFirst) {
   context_.output_limit = 3 * kMegabyte;
   say("LRANGE l 0 -1");
   // Somebody else's command behind it on the same lane.
-  shared().submit(requests("GET z"), Requester{9, 9, 9}, CommandClass::kRead, true, now_);
+  shared().submit(requests("GET z"), Requester{9, 9, 9}, CommandClass::kRead, TimeLimit::kCommand,
+                  now_);
   const std::string part(kMegabyte, 'x');
   EXPECT_EQ(shared().reply("$10485760\r\n"), upstream::Multiplexer::Status::kOk);
   EXPECT_EQ(shared().reply(part), upstream::Multiplexer::Status::kOk);

@@ -23,10 +23,10 @@ constexpr Requester who(std::uint64_t slot) {
 class MultiplexerTest : public ::testing::Test {
  protected:
   void read(std::string_view request, std::uint64_t slot) {
-    mux_.submit(request, who(slot), CommandClass::kRead, true, now_);
+    mux_.submit(request, who(slot), CommandClass::kRead, TimeLimit::kCommand, now_);
   }
   void write(std::string_view request, std::uint64_t slot) {
-    mux_.submit(request, who(slot), CommandClass::kWrite, true, now_);
+    mux_.submit(request, who(slot), CommandClass::kWrite, TimeLimit::kCommand, now_);
   }
   std::string send_all() {
     std::string bytes(mux_.unwritten());
@@ -63,10 +63,10 @@ TEST_F(MultiplexerTest, NeighboursOfOneRequesterAreAnsweredTogether) {
 
 TEST_F(MultiplexerTest, RunsAreNotMergedAcrossWhatTellsThemApart) {
   read("<a>", 1);
-  write("<b>", 1);                                                // another class
-  mux_.submit("<c>", who(1), CommandClass::kWrite, false, now_);  // no time limit
+  write("<b>", 1);                                                           // another class
+  mux_.submit("<c>", who(1), CommandClass::kWrite, TimeLimit::kNone, now_);  // no time limit
   ++now_;
-  mux_.submit("<d>", who(1), CommandClass::kWrite, false, now_);  // another moment
+  mux_.submit("<d>", who(1), CommandClass::kWrite, TimeLimit::kNone, now_);  // another moment
   mux_.fail({FailureKind::kClosed, "x"});
   EXPECT_THAT(sink_.calls(), ElementsAre("lost 1 read unanswered=1 answered=0 [<a>] x",
                                          "lost 1 write unanswered=1 answered=0 [<b>] x",
@@ -81,7 +81,7 @@ TEST_F(MultiplexerTest, EverySplitGivesEveryoneTheSame) {
     RecordingSink sink;
     Multiplexer mux(sink);
     for (const std::uint64_t slot : {1, 1, 2, 2, 3})
-      mux.submit("<r>", who(slot), CommandClass::kRead, true, now_);
+      mux.submit("<r>", who(slot), CommandClass::kRead, TimeLimit::kCommand, now_);
     mux.written(15);
     std::size_t at = 0;
     for (const std::size_t end : cuts) {
@@ -178,7 +178,7 @@ TEST_F(MultiplexerTest, WhatCannotBeMatchedEndsTheConnection) {
        {"!!", "$x\r\n", "*-5\r\n", ">2\r\n+message\r\n+x\r\n", "+1\r\n+one too many\r\n"}) {
     RecordingSink sink;
     Multiplexer mux(sink);
-    mux.submit("<a>", who(1), CommandClass::kRead, true, now_);
+    mux.submit("<a>", who(1), CommandClass::kRead, TimeLimit::kCommand, now_);
     EXPECT_EQ(mux.on_bytes(bytes, now_), Status::kProtocolError) << bytes;
   }
 }
@@ -239,27 +239,27 @@ TEST_F(MultiplexerTest, BytesOfLostRunsAreRightAfterManyAnswers) {
 }
 
 TEST_F(MultiplexerTest, TheOldestBoundedCommandMayBeOverdue) {
-  EXPECT_FALSE(mux_.overdue(now_, 10));
+  EXPECT_FALSE(mux_.overdue(now_, {10, 100}));
   read("<a>", 1);
   now_ += 10;
   read("<b>", 1);
-  EXPECT_FALSE(mux_.overdue(now_, 10));
-  EXPECT_TRUE(mux_.overdue(now_ + 1, 10));
+  EXPECT_FALSE(mux_.overdue(now_, {10, 100}));
+  EXPECT_TRUE(mux_.overdue(now_ + 1, {10, 100}));
   EXPECT_EQ(reply("+1\r\n"), Status::kOk);
-  EXPECT_FALSE(mux_.overdue(now_ + 1, 10)) << "the next one was sent later";
+  EXPECT_FALSE(mux_.overdue(now_ + 1, {10, 100})) << "the next one was sent later";
 }
 
 TEST_F(MultiplexerTest, AReplyThatTricklesInIsNotOverdue) {
   read("<a>", 1);
   now_ += 100;
   EXPECT_EQ(reply("$5\r\nhe"), Status::kOk);
-  EXPECT_FALSE(mux_.overdue(now_ + 10, 10));
-  EXPECT_TRUE(mux_.overdue(now_ + 11, 10));
+  EXPECT_FALSE(mux_.overdue(now_ + 10, {10, 100}));
+  EXPECT_TRUE(mux_.overdue(now_ + 11, {10, 100}));
 }
 
 TEST_F(MultiplexerTest, ABlockingCommandIsNeverOverdue) {
-  mux_.submit("<blpop>", who(1), CommandClass::kWrite, false, now_);
-  EXPECT_FALSE(mux_.overdue(now_ + state::kSecond * 3600, 10));
+  mux_.submit("<blpop>", who(1), CommandClass::kWrite, TimeLimit::kNone, now_);
+  EXPECT_FALSE(mux_.overdue(now_ + state::kSecond * 3600, {10, 100}));
 }
 
 class MultiplexerCheck : public MultiplexerTest {
@@ -287,7 +287,7 @@ TEST_F(MultiplexerCheck, TheNonceComesBackAndNobodyIsTold) {
     }
     EXPECT_TRUE(mux.idle());
     EXPECT_THAT(sink.calls(), IsEmpty());
-    mux.submit("<a>", who(1), CommandClass::kRead, true, now_);
+    mux.submit("<a>", who(1), CommandClass::kRead, TimeLimit::kCommand, now_);
     EXPECT_EQ(mux.on_bytes("+1\r\n", now_), Status::kOk);
     EXPECT_THAT(sink.calls(), ElementsAre("replies 1 1 +1\r\n"));
   });
@@ -300,7 +300,7 @@ TEST_F(MultiplexerCheck, ForgedFramesEndTheConnection) {
     RecordingSink sink;
     Multiplexer mux(sink);
     mux.submit_check(1234567890123456789U, now_);
-    mux.submit("<secret>", who(2), CommandClass::kRead, true, now_);
+    mux.submit("<secret>", who(2), CommandClass::kRead, TimeLimit::kCommand, now_);
     EXPECT_EQ(mux.on_bytes(forged, now_), Status::kProtocolError) << forged;
     EXPECT_THAT(sink.calls(), IsEmpty()) << "nobody got " << forged;
   }

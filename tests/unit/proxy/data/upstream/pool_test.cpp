@@ -68,9 +68,8 @@ class PoolTest : public ::testing::Test {
   net::TurnEnd turn_end_{io_};
   state::Counters counters_;
   state::Published<state::TopologySnapshot> topology_;
-  UpstreamContext context_{io_,       sink_,          turn_end_,         counters_,
-                           topology_, state::kSecond, 5 * state::kSecond};
-  Pool pool_{context_, {2, 2}};
+  UpstreamContext context_{io_, sink_, turn_end_, counters_, topology_, state::kSecond, {}};
+  Pool pool_{context_, {2, 2, 0}};
 };
 
 TEST_F(PoolTest, ADeadConnectionIsNotTheLeastBusyOne) {
@@ -81,14 +80,14 @@ TEST_F(PoolTest, ADeadConnectionIsNotTheLeastBusyOne) {
   settle();
   ASSERT_EQ(accepted_.size(), 2u);
   ASSERT_EQ(as_connection(first).status(), ConnectionFsm::Status::kLive);
-  second->submit("*1\r\n$4\r\nPING\r\n", {1, 1, 1}, CommandClass::kRead, true, now);
+  second->submit("*1\r\n$4\r\nPING\r\n", {1, 1, 1}, CommandClass::kRead, TimeLimit::kCommand, now);
   ::close(accepted_.front());
   accepted_.erase(accepted_.begin());
   settle();
   const auto& dead = as_connection(first).status() == ConnectionFsm::Status::kLive ? second : first;
   const auto& alive = dead == first ? second : first;
   ASSERT_EQ(as_connection(dead).status(), ConnectionFsm::Status::kBackoff);
-  alive->submit("*1\r\n$4\r\nPING\r\n", {1, 1, 2}, CommandClass::kRead, true, now);
+  alive->submit("*1\r\n$4\r\nPING\r\n", {1, 1, 2}, CommandClass::kRead, TimeLimit::kCommand, now);
   EXPECT_EQ(pool_.pick({}, now), alive) << "commands on the dead one would fail for nothing";
 }
 
@@ -100,7 +99,7 @@ TEST_F(PoolTest, LeasesAreLimitedAndReusedOnlyAfterTheirCheck) {
   ASSERT_NE(other, nullptr);
   EXPECT_EQ(pool_.lease({}, now), nullptr) << "the limit";
   settle();
-  pool_.give_back(lease, true, now);
+  pool_.give_back(lease, LaneCondition::kSuspect, now);
   EXPECT_EQ(pool_.lease({}, now), nullptr) << "its check is not answered";
   settle();
   std::string seen;
@@ -115,7 +114,7 @@ TEST_F(PoolTest, LeasesAreLimitedAndReusedOnlyAfterTheirCheck) {
   EXPECT_NE(seen.find("PING"), std::string::npos);
   settle();
   EXPECT_EQ(pool_.lease({}, now), lease);
-  pool_.give_back(lease, false, now);
+  pool_.give_back(lease, LaneCondition::kSpent, now);
   EXPECT_FALSE(lease->accepts_commands()) << "what is not clean is closed";
 }
 

@@ -25,6 +25,9 @@ class RecordingSink : public ReplySink {
     if (last) ++frames_;
     return flow_;
   }
+  void on_push(const Requester& to, std::string_view frame) override {
+    calls_.push_back("push " + name(to) + " " + std::string(frame));
+  }
   Flow on_relay(const Requester& to, std::string_view bytes) override {
     calls_.push_back("relay " + name(to) + " " + std::string(bytes));
     return flow_;

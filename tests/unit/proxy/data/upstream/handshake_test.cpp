@@ -22,7 +22,11 @@ TEST(Handshake, SaysWhatTheKeyAsksFor) {
   EXPECT_EQ(asks({}, 3, 2), "SELECT 3");
   EXPECT_EQ(asks({}, 0, 3), "HELLO 3");
   EXPECT_EQ(asks({"", "secret"}, 0, 3), "HELLO 3 AUTH default secret");
-  EXPECT_EQ(asks({"bob", "secret"}, 7, 3), "HELLO 3 AUTH bob secret|SELECT 7");
+  // Before it is somebody and after: who may select is one of the two.
+  EXPECT_EQ(asks({"bob", "secret"}, 7, 3), "SELECT 7|HELLO 3 AUTH bob secret|SELECT 7");
+  EXPECT_EQ(asks({"bob", "secret"}, 7, 2), "SELECT 7|AUTH bob secret|SELECT 7");
+  EXPECT_EQ(spoken(Handshake({{}, 3, 2}, true).request()), "SELECT 3|CLIENT ID");
+  EXPECT_EQ(spoken(Handshake({{}, 0, 2}, true).request()), "CLIENT ID");
 }
 
 TEST(Handshake, NothingToSayIsDoneAtOnce) {
@@ -48,18 +52,47 @@ Result feed(Handshake& handshake, std::string_view bytes, const test::Cuts& cuts
 }
 
 TEST(Handshake, IsDoneAtEverySplitAndLeavesWhatFollows) {
-  const std::string answers = "%1\r\n$5\r\nproto\r\n:3\r\n+OK\r\n";
+  const std::string answers =
+      "-NOAUTH Authentication required.\r\n%1\r\n$5\r\nproto\r\n:3\r\n+OK\r\n:4711\r\n";
   const std::string bytes = answers + "+next\r\n";
   test::for_each_split(bytes, [&](const test::Cuts& cuts) {
-    Handshake handshake({{"bob", "secret"}, 7, 3});
+    Handshake handshake({{"bob", "secret"}, 7, 3}, true);
     std::size_t total = 0;
     EXPECT_EQ(feed(handshake, bytes, cuts, total), Result::kDone);
     EXPECT_EQ(total, answers.size());
+    EXPECT_EQ(handshake.client_id(), 4711u);
   });
 }
 
+Result answered(Handshake& handshake, std::string_view replies) {
+  std::size_t consumed = 0;
+  return handshake.feed(replies, consumed);
+}
+
+TEST(Handshake, EitherSelectIsEnough) {
+  const ChannelKey key{{"bob", "secret"}, 7, 2};
+  const std::string denied = "-NOPERM this user has no permissions to run the 'select' command\r\n";
+  const std::string out_of_range = "-ERR DB index is out of range\r\n";
+  Handshake as_default(key);
+  EXPECT_EQ(answered(as_default, "+OK\r\n+OK\r\n" + denied), Result::kDone);
+  Handshake as_bob(key);
+  EXPECT_EQ(answered(as_bob, denied + "+OK\r\n+OK\r\n"), Result::kDone);
+  Handshake neither(key);
+  EXPECT_EQ(answered(neither, denied + "+OK\r\n" + out_of_range), Result::kRefused);
+  EXPECT_EQ(neither.refusal(), "ERR DB index is out of range") << "the words of the user's own try";
+  Handshake nobody(key);
+  EXPECT_EQ(answered(nobody, "+OK\r\n-WRONGPASS invalid\r\n"), Result::kRefused);
+  EXPECT_EQ(nobody.refusal(), "WRONGPASS invalid");
+}
+
+TEST(Handshake, AnUpstreamThatDoesNotTellTheIdIsNoneTheLess) {
+  Handshake handshake({{}, 0, 2}, true);
+  EXPECT_EQ(answered(handshake, "-NOPERM no\r\n"), Result::kDone);
+  EXPECT_EQ(handshake.client_id(), 0u);
+}
+
 TEST(Handshake, ARefusalIsToldInTheUpstreamsWords) {
-  const std::string bytes = "+OK\r\n-ERR DB index is out of range\r\n";
+  const std::string bytes = "-NOAUTH x\r\n+OK\r\n-ERR DB index is out of range\r\n";
   test::for_each_split(bytes, [&](const test::Cuts& cuts) {
     Handshake handshake({{"", "secret"}, 99, 2});
     std::size_t total = 0;

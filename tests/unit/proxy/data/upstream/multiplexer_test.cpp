@@ -272,8 +272,9 @@ class MultiplexerCheck : public MultiplexerTest {
 };
 
 TEST_F(MultiplexerCheck, TheNonceComesBackAndNobodyIsTold) {
-  EXPECT_EQ(request_, "*2\r\n$4\r\nPING\r\n$19\r\n1234567890123456789\r\n");
-  const std::string echo = "$19\r\n1234567890123456789\r\n";
+  // Marked, so that MONITOR can tell it from a client's.
+  EXPECT_EQ(request_, "*2\r\n$4\r\nPING\r\n$27\r\npillion-1234567890123456789\r\n");
+  const std::string echo = "$27\r\npillion-1234567890123456789\r\n";
   test::for_each_split(echo, [&](const test::Cuts& cuts) {
     RecordingSink sink;
     Multiplexer mux(sink);
@@ -295,8 +296,9 @@ TEST_F(MultiplexerCheck, TheNonceComesBackAndNobodyIsTold) {
 
 TEST_F(MultiplexerCheck, ForgedFramesEndTheConnection) {
   for (const char* forged :
-       {"+PONG\r\n", "$19\r\n1234567890123456780\r\n", "$5\r\nhello\r\n", "*0\r\n", "-ERR x\r\n",
-        "$100000\r\n", "+a very long line that is no nonce at all"}) {
+       {"+PONG\r\n", "$27\r\npillion-1234567890123456780\r\n", "$19\r\n1234567890123456789\r\n",
+        "$5\r\nhello\r\n", "*0\r\n", "-ERR x\r\n", "$100000\r\n",
+        "+a very long line that is no nonce at all"}) {
     RecordingSink sink;
     Multiplexer mux(sink);
     mux.submit_check(1234567890123456789U, now_);
@@ -310,6 +312,100 @@ TEST_F(MultiplexerCheck, IsNotReportedAsLost) {
   read("<a>", 1);
   mux_.fail({FailureKind::kClosed, "x"});
   EXPECT_THAT(sink_.calls(), ElementsAre("lost 1 read unanswered=1 answered=0 [<a>] x"));
+}
+
+class MultiplexerPushes : public MultiplexerTest {
+ protected:
+  static constexpr std::string_view kPush = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
+  static std::string told(std::string_view frame = kPush) { return "push 7 " + std::string(frame); }
+};
+
+TEST_F(MultiplexerPushes, AreHandedOverInTheirPlaceAmongReplies) {
+  mux_.accept_pushes(who(7));
+  read("<a>", 1);
+  read("<b>", 1);
+  write("<c>", 2);
+  (void)send_all();
+  const std::string push(kPush);
+  EXPECT_EQ(reply(push + "+1\r\n" + push + push + "+2\r\n+3\r\n" + push), Status::kOk);
+  EXPECT_THAT(sink_.calls(), ElementsAre(told(), "replies 1 1 +1\r\n", told(), told(),
+                                         "replies 1 1 +2\r\n", "replies 2 1 +3\r\n", told()));
+  EXPECT_TRUE(mux_.idle()) << "a push answers nothing";
+}
+
+TEST_F(MultiplexerPushes, ComeBeforeAnythingWasAsked) {
+  mux_.accept_pushes(who(7));
+  EXPECT_EQ(reply(kPush), Status::kOk);
+  EXPECT_THAT(sink_.calls(), ElementsAre(told()));
+}
+
+TEST_F(MultiplexerPushes, EverySplitHandsOverWholeFrames) {
+  const std::string push(kPush);
+  const std::string replies = push + "$5\r\nhello\r\n" + push + "*2\r\n:1\r\n:2\r\n+OK\r\n" + push;
+  test::for_each_split(replies, [&](const test::Cuts& cuts) {
+    RecordingSink sink;
+    Multiplexer mux(sink);
+    mux.accept_pushes(who(7));
+    for (int i = 0; i < 3; ++i)
+      mux.submit("<r>", who(1), CommandClass::kRead, TimeLimit::kCommand, now_);
+    mux.written(9);
+    std::size_t at = 0;
+    for (const std::size_t end : cuts) {
+      ASSERT_EQ(mux.on_bytes(std::string_view(replies).substr(at, end - at), now_), Status::kOk);
+      at = end;
+    }
+    std::string order;
+    for (const std::string& call : sink.calls()) {
+      const bool push_call = call.starts_with("push");
+      if (push_call) {
+        EXPECT_EQ(call, told());
+      }
+      order += push_call ? 'p' : 'r';
+    }
+    // Neighbouring replies may come together.
+    EXPECT_TRUE(order == "prprrp" || order == "prprp") << order;
+    EXPECT_EQ(sink.bytes_of(who(1)), "$5\r\nhello\r\n*2\r\n:1\r\n:2\r\n+OK\r\n");
+    EXPECT_TRUE(mux.idle());
+  });
+}
+
+TEST_F(MultiplexerPushes, WaitBehindAReplyThatIsPassedOnInPieces) {
+  mux_.accept_pushes(who(7));
+  read("<a>", 1);
+  EXPECT_EQ(reply("$100000\r\n"), Status::kOk);
+  // What looks like a push is the reply's own.
+  EXPECT_EQ(reply(">" + std::string(99'999, 'x')), Status::kOk);
+  EXPECT_EQ(reply("\r\n" + std::string(kPush)), Status::kOk);
+  EXPECT_THAT(sink_.calls(),
+              ElementsAre("fragment 1 9", "fragment 1 100000", "fragment 1 last 2", told()));
+}
+
+TEST_F(MultiplexerPushes, AreNobodysOnALaneThatDoesNotExpectThem) {
+  read("<a>", 1);
+  EXPECT_EQ(reply(kPush), Status::kProtocolError);
+  RecordingSink sink;
+  Multiplexer idle(sink);
+  EXPECT_EQ(idle.on_bytes(kPush, now_), Status::kProtocolError);
+  EXPECT_THAT(sink.calls(), IsEmpty());
+}
+
+TEST_F(MultiplexerPushes, TheirEndIsToldWithTheConnections) {
+  mux_.accept_pushes(who(7));
+  read("<a>", 1);
+  EXPECT_EQ(reply(std::string(kPush).substr(0, 9)), Status::kOk);
+  mux_.fail({FailureKind::kClosed, "x"});
+  EXPECT_THAT(sink_.calls(),
+              ElementsAre("lost 1 read unanswered=1 answered=0 [<a>] x", "relay-lost 7"));
+  // As new: half a push is forgotten, and pushes are unexpected again.
+  read("<b>", 2);
+  EXPECT_EQ(reply("+2\r\n"), Status::kOk);
+  EXPECT_THAT(sink_.calls(), ElementsAre("replies 2 1 +2\r\n"));
+  EXPECT_EQ(reply(kPush), Status::kProtocolError);
+}
+
+TEST_F(MultiplexerPushes, AMalformedOneEndsTheConnection) {
+  mux_.accept_pushes(who(7));
+  EXPECT_EQ(reply(">2\r\n!!"), Status::kProtocolError);
 }
 
 }  // namespace

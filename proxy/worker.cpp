@@ -150,6 +150,9 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
     hub.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
     hub.link.reply_timeout = nanos(shared.config.upstream.command_timeout);
     hub.link.upstream = shared.upstream.display;
+    if (shared.config.cache.enabled) {
+      hub.fence = [this](std::function<void()> then) { registry_.after_fence(std::move(then)); };
+    }
     hub_ = std::make_unique<data::pubsub::Hub>(
         hub, ways.couriers, shared.census, counters_,
         data::pubsub::socket_links(io_, turn_end_, shared.topology));

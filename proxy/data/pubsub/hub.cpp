@@ -9,7 +9,10 @@ namespace pillion::data::pubsub {
 class Hub::Link : public LinkSink {
  public:
   Link(Hub& hub, IdentityPtr who, std::uint64_t serial)
-      : couriers_(hub.couriers_), who_(std::move(who)), serial_(serial) {
+      : couriers_(hub.couriers_),
+        fence_(hub.options_.fence),
+        who_(std::move(who)),
+        serial_(serial) {
     LinkOptions options = hub.options_.link;
     options.identity = who_;
     options.workers = couriers_.worker_count();
@@ -26,11 +29,19 @@ class Hub::Link : public LinkSink {
 
   void on_delivery(std::uint32_t worker, Delivery delivery) override {
     ++outstanding_;
-    couriers_.to_worker(worker, [&couriers = couriers_, who = who_, serial = serial_,
-                                 delivery = std::move(delivery)](Fanout& fanout) {
-      fanout.deliver(*who, delivery);
-      couriers.to_hub([who, serial](Hub& hub) { hub.delivered(*who, serial); });
-    });
+    const bool messages = delivery.batch != nullptr;
+    auto hand_over = [worker, &couriers = couriers_, who = who_, serial = serial_,
+                      delivery = std::move(delivery)] {
+      couriers.to_worker(worker, [&couriers, who, serial, delivery](Fanout& fanout) {
+        fanout.deliver(*who, delivery);
+        couriers.to_hub([who, serial](Hub& hub) { hub.delivered(*who, serial); });
+      });
+    };
+    if (messages && fence_) {
+      fence_(std::move(hand_over));
+    } else {
+      hand_over();
+    }
   }
 
   void delivered() {
@@ -47,6 +58,7 @@ class Hub::Link : public LinkSink {
 
  private:
   Couriers& couriers_;
+  const Fence& fence_;
   IdentityPtr who_;
   std::uint64_t serial_;
   std::uint32_t outstanding_ = 0;

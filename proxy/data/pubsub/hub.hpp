@@ -36,8 +36,14 @@ class LinkPort {
 
 using LinkFactory = std::function<std::shared_ptr<LinkPort>(std::unique_ptr<LinkFsm>)>;
 
+/// Calls back, on this thread, when every cache link has applied what its server did before now.
+using Fence = std::function<void(std::function<void()> then)>;
+
 struct HubOptions {
   LinkOptions link;  // the identity is filled in
+  /// Asked before messages are handed out, so that a subscriber who reads what it was told about
+  /// finds nothing older in the L1 (COHERENCE I16). Null: there is no L1.
+  Fence fence;
   state::Nanos idle_close = 10 * state::kSecond;
 };
 

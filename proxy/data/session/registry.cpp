@@ -235,8 +235,17 @@ void Registry::on_fetched(std::span<const cache::Waiter> waiters, const fill::Fe
 }
 
 void Registry::start_fence(const Requester& to) {
+  after_fence([this, to] {
+    Session* session = find(to);
+    if (session == nullptr) return;
+    session->on_fenced(to.slot);
+    mark_dirty(to.session);
+  });
+}
+
+void Registry::after_fence(std::function<void()> then) {
   const fill::FenceId fence = (std::uint64_t{worker_} << kOriginShift) | next_fence_++;
-  fences_[fence] = {to, peers_.count()};
+  fences_[fence] = {std::move(then), peers_.count()};
   for (std::uint32_t worker = 0; worker < peers_.count(); ++worker) {
     if (worker == worker_) {
       ask_own_link(fence);
@@ -269,12 +278,9 @@ void Registry::on_fence(fill::FenceId fence) {
 void Registry::acknowledge(fill::FenceId fence) {
   const auto found = fences_.find(fence);
   if (found == fences_.end() || --found->second.missing > 0) return;
-  const Requester to = found->second.to;
+  const auto then = std::move(found->second.then);
   fences_.erase(found);
-  Session* session = find(to);
-  if (session == nullptr) return;
-  session->on_fenced(to.slot);
-  mark_dirty(to.session);
+  then();
 }
 
 }  // namespace pillion::data::session

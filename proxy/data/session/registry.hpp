@@ -103,6 +103,8 @@ class Registry : public ReplySink,
   void on_fetched(std::span<const cache::Waiter> waiters, const fill::FetchResult& result) override;
   void on_fence(fill::FenceId fence) override;
   void start_fence(const Requester& to) override;
+  /// The same, for who is no session.
+  void after_fence(std::function<void()> then);
 
   void on_subscription_settled(const Requester& to, std::string_view error) override;
   void on_messages(const Requester& to, const pubsub::Messages& messages) override;
@@ -132,7 +134,7 @@ class Registry : public ReplySink,
     Done done;
   };
   struct Fence {
-    Requester to;
+    std::function<void()> then;
     std::uint32_t missing;  // acknowledgements
   };
 

@@ -61,8 +61,10 @@ struct Slot {
   bool discard = false;      // CLIENT REPLY OFF or SKIP
   bool retried = false;      // its commands were sent a second time
   bool aside = false;        // a read that does not travel on the session's lane
-  bool fence_asked = false;  // kUnknown: the fences are under way
+  bool needs_fence = false;  // nothing of the reply may leave before fences are acknowledged
+  bool fence_asked = false;
   bool fence_acked = false;
+  bool blocking = false;  // its command waits for others
   bool script = false;  // its commands run scripts
   bool begun = false;   // part of a reply of the front was already handed to the client's output
   CommandClass command_class = CommandClass::kWrite;
@@ -72,10 +74,9 @@ struct Slot {
   std::string parked;
   std::string note;  // what `action` needs of the request
 
-  /// I8-F: nothing of the reply may leave yet.
+  /// I8-F, I16: nothing of the reply may leave yet.
   bool held_back() const {
-    return effect == request::EffectKind::kUnknown && !fence_acked &&
-           state::holds(state::Invariant::kI8Fence);
+    return needs_fence && !fence_acked && state::holds(state::Invariant::kI8Fence);
   }
 };
 

@@ -387,6 +387,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       slot->action = extra.action;
       slot->note = std::move(extra.note);
       slot->effect = effect.kind;
+      slot->needs_fence = effect.kind == request::EffectKind::kUnknown;
       slot->keys = effect.keys;
       slot->discard = discard;
       slot->script = limit == TimeLimit::kScript;
@@ -409,7 +410,10 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   // Scripts, and modules, may write what they like into a reply.
   lease_suspect_ = lease_suspect_ || spec.route == command::Route::kScript ||
                    spec.effect == command::Effect::kUnknown;
-  if (limit == TimeLimit::kNone) blocking_ = true;
+  if (limit == TimeLimit::kNone) {
+    blocking_ = true;
+    slot->blocking = true;
+  }
   const std::string_view request = extra.request.empty() ? command.raw() : extra.request;
   way->submit(request, requester(slots_.back_sequence()), command_class, limit, now_);
   return Step::kNext;

@@ -255,6 +255,8 @@ class Session {
   void send_tracking(std::uint64_t sequence, std::string_view request);
   void on_receiver_id(std::uint64_t sequence, Slot& slot, std::string_view reply);
   std::string with_own_id(std::string_view frame) const;
+  std::string with_own_redirection(std::string_view reply) const;
+  void on_redirect_broken();
   Step tracking_info(const command::Spec& spec, const resp::Command& command);
   void on_tracking_reply(bool ok);
   void end_tracking();
@@ -310,6 +312,7 @@ class Session {
   }
   void reply_locally(std::string_view bytes);
   void fail_locally(std::string_view text);
+  void fence_if_woken(Slot& slot, state::Nanos now) const;
   void append_reply(Slot& slot, bool front, std::string_view bytes);
   void apply_effect(Slot& slot, std::uint32_t commands);
   enum class Answer : std::uint8_t { kComplete, kGoesOn };

@@ -309,6 +309,7 @@ Session::Step Session::submit_exec(const resp::Command& command) {
   if (context_.cache_enabled) {
     // Keys beside an unknown effect are covered by the fence; everything covers all.
     slot.effect = transaction_effect_;
+    slot.needs_fence = slot.effect == request::EffectKind::kUnknown;
     if (slot.effect == request::EffectKind::kUnknown ||
         slot.effect == request::EffectKind::kEverything) {
       write_filter_.add_all();
@@ -421,6 +422,7 @@ Session::Step Session::begin_large(const resp::Command& command) {
     return Step::kNext;
   }
   slot.effect = effect;
+  slot.needs_fence = effect == request::EffectKind::kUnknown;
   ++writes_out_;
   write_filter_.add_all();
   if (one_key) {

@@ -51,13 +51,14 @@ Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_cla
         effect.kind == request::EffectKind::kNone || effect.kind == request::EffectKind::kKeys;
     if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone &&
         !last.aside && !last.retried && last.effect == effect.kind && last.keys == effect.keys &&
-        last.discard == discard && last.script == script && last.command_class == command_class &&
+        last.discard == discard && !last.blocking && last.script == script && last.command_class == command_class &&
         last.started == now_ && last.unanswered > 0) {
       return &last;
     }
   }
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.effect = effect.kind;
+  slot.needs_fence = effect.kind == request::EffectKind::kUnknown;
   slot.keys = effect.keys;
   slot.discard = discard;
   slot.script = script;
@@ -113,6 +114,7 @@ void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::ui
                          state::Nanos now) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
+  fence_if_woken(*slot, now);
   if (slot->action != SlotAction::kNone) {
     if (on_action_reply(sequence, *slot, bytes) == Answer::kGoesOn) return;
   } else {
@@ -121,6 +123,14 @@ void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::ui
   context_.counters.requests_upstream.add(frames);
   context_.counters.latency_upstream.observe(now - slot->started, frames);
   answered(sequence, *slot, frames, now);
+}
+
+/// Who was woken by another's write goes on to read what that one wrote before: nothing older may
+/// be in the L1 by then (I16). Who found its data there at once was not told anything new.
+void Session::fence_if_woken(Slot& slot, state::Nanos now) const {
+  constexpr state::Nanos kWaited = state::kMillisecond;
+  if (slot.blocking && context_.cache_enabled && now - slot.started >= kWaited)
+    slot.needs_fence = true;
 }
 
 Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool last,
@@ -295,7 +305,7 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
       on_tracking_reply(ok);
       break;
     case SlotAction::kTrackingInfo:
-      own = with_own_id(reply);
+      own = with_own_redirection(reply);
       break;
   }
   append_reply(slot, &slot == &slots_.front(), own.empty() ? reply : own);

@@ -170,13 +170,21 @@ void Session::end_tracking() {
   }
 }
 
-/// The client that our invalidations were redirected to has left: the upstream learns it as it
-/// would from the client itself, and tells what it tells then.
+/// The client that our invalidations were redirected to has left. As Redis does, we find out when
+/// there is something to tell it.
 void Session::on_redirect_target_left(const Requester& target) {
   Redirection& redirection = tracking_.redirection;
-  if (!redirection.receiver || !(redirection.target.name == target)) return;
+  if (redirection.receiver && redirection.target.name == target) redirection.target_left = true;
+}
+
+void Session::on_redirect_broken() {
   tracking_.broken = true;
-  drop_receiver(std::exchange(redirection.receiver, nullptr));
+  drop_receiver(std::exchange(tracking_.redirection.receiver, nullptr));
+  if (state_.protocol != 3) return;
+  std::string push = ">2\r\n";
+  resp::append_bulk(push, "tracking-redir-broken");
+  resp::append_integer(push, static_cast<std::int64_t>(tracking_.redirection.client));
+  put_push(push, nullptr);
 }
 
 Session::Step Session::tracking_info(const command::Spec& spec, const resp::Command& command) {
@@ -201,8 +209,27 @@ std::string Session::with_own_id(std::string_view frame) const {
   return out;
 }
 
+/// TRACKINGINFO with the target's id as the client knows it, and with what the upstream has not
+/// noticed yet.
+std::string Session::with_own_redirection(std::string_view reply) const {
+  constexpr std::string_view kFlag = "$15\r\nbroken_redirect\r\n";
+  std::string out = with_own_id(reply);
+  if (!tracking_.broken || out.find(kFlag) != std::string::npos) return out;
+  // "flags", then their number and the flags themselves: the first is always "on".
+  constexpr std::string_view kOn = "\r\n$2\r\non\r\n";
+  const std::size_t on = out.find(kOn);
+  const std::size_t digits = out.find_last_not_of("0123456789", on - 1) + 1;
+  if (on == std::string::npos || digits >= on) return out;
+  const std::string count = std::to_string(std::stoul(out.substr(digits, on - digits)) + 1);
+  out.insert(on + kOn.size(), kFlag);
+  out.replace(digits, on - digits, count);
+  return out;
+}
+
 void Session::on_push(const Requester& to, std::string_view frame) {
-  if (to.slot == kReceiverPushes) {
+  if (to.slot == kReceiverPushes && tracking_.redirection.target_left) {
+    on_redirect_broken();
+  } else if (to.slot == kReceiverPushes) {
     context_.neighbours.deliver_push(tracking_.redirection.target, std::string(frame));
   } else if (tracking_.redirection.receiver_id != 0) {
     put_push(with_own_id(frame), nullptr);

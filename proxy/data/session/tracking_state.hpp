@@ -23,6 +23,7 @@ struct Redirection {
   ClientPlace target;
   std::shared_ptr<upstream::Lane> receiver;  // its pushes are the target's
   std::uint64_t receiver_id = 0;             // at the upstream
+  bool target_left = false;                  // nobody is there for its next push
 };
 
 struct TrackingState {

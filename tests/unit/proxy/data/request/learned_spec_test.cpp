@@ -124,7 +124,7 @@ TEST(SpecOf, BlockingGetsAConnectionOfItsOwn) {
 
 TEST(SpecOf, PubsubLeavesTheSharedConnections) {
   const command::Spec spec = spec_of(learned(state::kLearnedPubsub | state::kLearnedReadonly));
-  EXPECT_EQ(spec.route, Route::kRelay);
+  EXPECT_EQ(spec.route, Route::kDisposable);
   EXPECT_EQ(spec.effect, Effect::kUnknown);
 }
 

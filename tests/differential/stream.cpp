@@ -83,22 +83,6 @@ void spoil(Random& random, Words& words, Arguments& arguments) {
   }
 }
 
-Item template_item(const Template& row, Random& random, Words& words) {
-  const bool as_it_is = row.words.front() == '!';
-  Arguments arguments = expand(row.words.substr(as_it_is ? 1 : 0), random, words);
-  if (!as_it_is && random.percent(4)) spoil(random, words, arguments);
-  if (random.percent(10)) change_case(random, arguments[0]);
-  return item_of(arguments, row.rule);
-}
-
-Item command_item(Random& random, Words& words) {
-  if (random.percent(3)) {
-    const ScriptCommand script = script_command(random, words);
-    return item_of(script.arguments, script.rule);
-  }
-  return template_item(pick_template(random), random, words);
-}
-
 /// Several commands as one item; `rules` has one for each reply.
 Item joined(const std::vector<Arguments>& commands, std::vector<Rule> rules) {
   Item item;
@@ -109,6 +93,25 @@ Item joined(const std::vector<Arguments>& commands, std::vector<Rule> rules) {
     item.text += (item.text.empty() ? "" : " ; ") + spelled(arguments);
   }
   return item;
+}
+
+Item template_item(const Template& row, Random& random, Words& words) {
+  // Within MULTI these are one of the differences that Pillion owns up to.
+  const bool outside_multi = row.words.front() == '^';
+  const bool as_it_is = outside_multi || row.words.front() == '!';
+  Arguments arguments = expand(row.words.substr(as_it_is ? 1 : 0), random, words);
+  if (!as_it_is && random.percent(4)) spoil(random, words, arguments);
+  if (random.percent(10)) change_case(random, arguments[0]);
+  if (outside_multi) return joined({{"DISCARD"}, arguments}, {Rule::kDiscard, row.rule});
+  return item_of(arguments, row.rule);
+}
+
+Item command_item(Random& random, Words& words) {
+  if (random.percent(3)) {
+    const ScriptCommand script = script_command(random, words);
+    return item_of(script.arguments, script.rule);
+  }
+  return template_item(pick_template(random), random, words);
 }
 
 // The items below begin with DISCARD: within MULTI each command would have one reply, and it is

@@ -161,14 +161,14 @@ bool Session::must_not_be_queued(const command::Spec& spec) const {
     return tracking_.redirection.client != 0;
   const bool of_others = name == "CLIENT|LIST" || name == "CLIENT|KILL" || name == "CLIENT|UNBLOCK";
   return of_others || spec.route == command::Route::kRelay ||
-         spec.route == command::Route::kSubscribe || spec.route == command::Route::kDisposable;
+         spec.route == command::Route::kSubscribe;
 }
 
-/// Commands that change or show the session itself. The upstream is told those that change its
+/// Commands that change or show the session itself, or what Pillion keeps for all. The upstream is told those that change its
 /// connection too; a place in EXEC's array is kept by a PING for the others.
 bool Session::changes_session(const command::Spec& spec, bool& upstream_too) const {
   const std::string_view name = spec.name;
-  upstream_too = name == "SELECT" || name == "AUTH" || name == "HELLO" ||
+  upstream_too = name == "SELECT" || name == "AUTH" || name == "HELLO" || name == "SCRIPT|FLUSH" ||
                  name == "CLIENT|NO-EVICT";  // it wants a permission
   return upstream_too || (name.starts_with("CLIENT|") && upstream_knows(spec) &&
                           spec.route == command::Route::kLocal && name != "CLIENT|CACHING" &&
@@ -221,6 +221,7 @@ Session::Step Session::handle_in_multi(const command::Spec& spec, const resp::Co
     return step;
   }
   if (spec.route == command::Route::kScript) return forward_script(spec, command);
+  lease_dirty_ = lease_dirty_ || spec.route == command::Route::kDisposable;
   return forward(spec, command);
 }
 

@@ -51,8 +51,8 @@ Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_cla
         effect.kind == request::EffectKind::kNone || effect.kind == request::EffectKind::kKeys;
     if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone &&
         !last.aside && !last.retried && last.effect == effect.kind && last.keys == effect.keys &&
-        last.discard == discard && !last.blocking && last.script == script && last.command_class == command_class &&
-        last.started == now_ && last.unanswered > 0) {
+        last.discard == discard && !last.blocking && last.script == script &&
+        last.command_class == command_class && last.started == now_ && last.unanswered > 0) {
       return &last;
     }
   }
@@ -325,7 +325,9 @@ std::string Session::apply_queued_change(const resp::Command& command, std::stri
   std::string own;
   const std::string_view name = command::find(command.name()).name;
   const bool ok = reply.front() != '-';
-  if (name == "SELECT") {
+  if (name == "SCRIPT") {
+    if (ok) context_.scripts.forget_all();
+  } else if (name == "SELECT") {
     const auto database = parse_database(command.arg(1));
     if (ok && database) state_.database = *database;
   } else if (name == "AUTH") {

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "protocol/command/table.hpp"
 #include "tests/unit/protocol/command/parsed.hpp"
 #include "tests/unit/proxy/data/session/session_fixture.hpp"
 
@@ -43,8 +44,6 @@ TEST_F(LocalErrors, AreRedissOwnWords) {
       {"CLIENT GETNAME", "$1\r\nx\r\n"},
       {"CLIENT SETNAME ''", "+OK\r\n"},
       {"CLIENT GETNAME", "$-1\r\n"},
-      {"CLIENT NO-EVICT maybe", "-ERR syntax error\r\n"},
-      {"CLIENT NO-EVICT ON", "+OK\r\n"},
       {"CLIENT NO-EVICT", "-ERR wrong number of arguments for 'client|no-evict' command\r\n"},
       {"CLIENT REPLY maybe", "-ERR syntax error\r\n"},
       {"CLIENT REPLY", "-ERR wrong number of arguments for 'client|reply' command\r\n"},
@@ -80,6 +79,31 @@ TEST_F(LocalErrors, WhatOnlyTheUpstreamCanWordGoesThere) {
     answer(shared(), "-ERR in its own words\r\n");
     EXPECT_EQ(heard(), "-ERR in its own words\r\n");
   }
+}
+
+TEST_F(LocalErrors, OfAHelloThatAuthenticatesDoNotKeepItFromThat) {
+  say("HELLO 3 SETNAME a\nb AUTH bob secret");
+  EXPECT_EQ(leased().sent(), "AUTH bob secret")
+      << "Redis looks at the name when it knows who it is";
+  answer(leased(), "+OK\r\n");
+  EXPECT_EQ(heard(),
+            "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
+  EXPECT_EQ(session_->state().identity.user, "bob");
+  EXPECT_EQ(session_->state().protocol, 2) << "the rest of it was not done";
+  say("HELLO 3 AUTH eve wrong SETNAME a\nb");
+  answer(leased(), "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+  EXPECT_EQ(heard(), "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+  EXPECT_EQ(session_->state().identity.user, "bob");
+}
+
+TEST_F(LocalErrors, OfSyntaxAreFoundBeforeAnybodyIsAsked) {
+  for (const char* request : {"HELLO 3 AUTH bob secret FOO", "HELLO 3 AUTH bob secret SETNAME",
+                              "HELLO 3 AUTH bob secret AUTH bob", "HELLO 4 AUTH bob secret"}) {
+    say(request);
+    EXPECT_TRUE(heard().starts_with('-')) << request;
+    EXPECT_TRUE(lanes_.leased_.empty()) << request;
+  }
+  EXPECT_FALSE(session_->state().authenticated);
 }
 
 constexpr const char* kHello2 =
@@ -121,6 +145,37 @@ TEST(LocalHello, UnderstandsItsOptionsInAnyOrder) {
   EXPECT_EQ(hello.password, "secret");
   EXPECT_EQ(hello.name, "me");
   EXPECT_EQ(parse_hello(Parsed({"HELLO"}).command()).protocol, 0);
+}
+
+TEST(LocalText, IsVerbatimInResp3) {
+  std::string out;
+  append_text(out, "two\nlines", 3);
+  EXPECT_EQ(out, "=13\r\ntxt:two\nlines\r\n");
+  out.clear();
+  append_text(out, "two\nlines", 2);
+  EXPECT_EQ(out, "$9\r\ntwo\nlines\r\n");
+}
+
+TEST(LocalPing, LooksLikeAMessageToWhoIsSubscribed) {
+  const auto answered = [](const char* line) {
+    std::string out;
+    answer_subscribed_ping(out, Parsed(words(line)).command());
+    return out;
+  };
+  EXPECT_EQ(answered("PING"), "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+  EXPECT_EQ(answered("PING x"), "*2\r\n$4\r\npong\r\n$1\r\nx\r\n");
+  EXPECT_EQ(answered("PING x y"), "-ERR wrong number of arguments for 'ping' command\r\n");
+}
+
+TEST(LocalPause, KnowsWhatMayReachReplicas) {
+  for (const char* name : {"SET", "BLPOP", "FLUSHALL", "PUBLISH", "SPUBLISH", "PFCOUNT", "EVAL",
+                           "EVALSHA", "FCALL", "NEVER.HEARD.OF"}) {
+    EXPECT_TRUE(may_replicate(command::find(name))) << name;
+  }
+  for (const char* name : {"GET", "PING", "EVAL_RO", "EVALSHA_RO", "FCALL_RO", "SUBSCRIBE", "MULTI",
+                           "WAIT", "XREAD"}) {
+    EXPECT_FALSE(may_replicate(command::find(name))) << name;
+  }
 }
 
 TEST(LocalClient, SetinfoIsKeptAndShown) {

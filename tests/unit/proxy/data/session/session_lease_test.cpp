@@ -201,14 +201,41 @@ TEST_F(SessionLease, ASpareSpeaksTheProtocolItWasMadeFor) {
   EXPECT_EQ(leased().key_.protocol, 3);
 }
 
-TEST_F(SessionLease, WhatChangesTheConnectionIsNotAllowedInATransaction) {
-  say("MULTI|AUTH x|CLIENT KILL a:1|SUBSCRIBE c|SET a 1|EXEC|PING");
-  EXPECT_EQ(leased().sent(), "MULTI|SET a 1|DISCARD|PING");
-  answer(leased(), "+OK\r\n+QUEUED\r\n+OK\r\n");
+TEST_F(SessionLease, WhatIsAboutOthersIsNotAllowedInATransaction) {
   const std::string refused = "-ERR this command is not allowed inside MULTI through Pillion\r\n";
-  EXPECT_EQ(heard(), "+OK\r\n" + refused + refused + refused +
-                         "+QUEUED\r\n-EXECABORT Transaction discarded because of previous "
-                         "errors.\r\n+PONG\r\n");
+  for (const char* request : {"CLIENT LIST", "CLIENT KILL a:1", "CLIENT UNBLOCK 1",
+                              "CLIENT REPLY OFF", "CLIENT TRACKING ON", "SUBSCRIBE c",
+                              "UNSUBSCRIBE", "PSUBSCRIBE p", "SSUBSCRIBE s", "MONITOR", "SYNC"}) {
+    say(std::string("MULTI|") + request + "|SET a 1|EXEC|PING");
+    EXPECT_EQ(leased().sent(), "MULTI|SET a 1|DISCARD") << request;
+    answer(leased(), "+OK\r\n+QUEUED\r\n+OK\r\n");
+    EXPECT_EQ(heard(), "+OK\r\n" + refused +
+                           "+QUEUED\r\n-EXECABORT Transaction discarded because of previous "
+                           "errors.\r\n+PONG\r\n")
+        << request;
+  }
+}
+
+TEST_F(SessionLease, WhatMayChangeAConnectionIsQueuedOnOneThatEndsWithIt) {
+  say("MULTI|READONLY|EXEC");
+  EXPECT_EQ(leased().sent(), "MULTI|READONLY|EXEC");
+  answer(leased(), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+  EXPECT_EQ(lanes_.given_dirty_, 1);
+  EXPECT_FALSE(leased().alive_);
+}
+
+TEST_F(SessionLease, WhatMayChangeAConnectionGetsOneThatNobodyElseGets) {
+  say("READONLY|SET a 1");
+  EXPECT_EQ(leased().sent(), "READONLY|SET a 1");
+  answer(leased(), "+OK\r\n+OK\r\n");
+  EXPECT_FALSE(leased().alive_);
+  say("SET a 2");
+  EXPECT_EQ(shared().sent(), "SET a 2");
+}
+
+TEST_F(SessionLease, ARefusalIsForgottenWithItsTransaction) {
+  say("MULTI|SUBSCRIBE c|DISCARD|MULTI|SET a 1|EXEC");
+  EXPECT_EQ(leased().sent(), "MULTI|DISCARD|MULTI|SET a 1|EXEC");
 }
 
 TEST_F(SessionLease, ResetEndsTheTransactionAndEverythingElse) {

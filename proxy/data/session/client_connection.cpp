@@ -144,11 +144,13 @@ void ClientConnection::flush(state::Nanos now) {
 }
 
 void ClientConnection::update_interest() {
+  // Reading goes on until something has come that cannot be handled yet: a client that waits for its
+  // answer costs no change of interest, and what it says next keeps its place among what others say.
   // Who waits for ever is let go of as soon as the client leaves, read or not: the element that a
   // blocked pop would take is somebody else's then.
-  const net::Readiness::Interest wanted{.read = !ended_ && session_.wants_input(),
-                                        .write = !session_.output().empty(),
-                                        .end = session_.waits_forever()};
+  const bool read = !ended_ && (session_.wants_input() || unhandled_.empty());
+  const net::Readiness::Interest wanted{
+      .read = read, .write = !session_.output().empty(), .end = !read && session_.waits_forever()};
   if (!wanted.read || wanted.write) context_.registry.watch(session_.name());
   if (wanted == interest_) return;
   interest_ = wanted;

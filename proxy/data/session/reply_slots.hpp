@@ -33,6 +33,7 @@ enum class SlotAction : std::uint8_t {
   kExec,        // the transaction is over: a queued SELECT holds from here
   kAborted,     // DISCARD in place of an EXEC that must not happen
   kPermission,  // not refused: do what `note` asks for
+  kMonitor,     // +OK: what follows is the stream
   kInfo,        // gets a section of ours
   kPublish,     // its count becomes that of the real receivers; `note`: the channel
   kNumSub,      // so do these
@@ -65,8 +66,8 @@ struct Slot {
   bool fence_asked = false;
   bool fence_acked = false;
   bool blocking = false;  // its command waits for others
-  bool script = false;  // its commands run scripts
-  bool begun = false;   // part of a reply of the front was already handed to the client's output
+  bool script = false;    // its commands run scripts
+  bool begun = false;     // part of a reply of the front was already handed to the client's output
   CommandClass command_class = CommandClass::kWrite;
   std::uint32_t unanswered = 0;
   std::uint32_t keys = 0;  // kKeys: names per command in the session's list

@@ -232,7 +232,7 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
       return forward(spec, command);
     case command::Route::kRelay:
       if (!slots_.empty()) return Step::kWait;
-      return start_relay(command);
+      return start_relay(spec, command);
     case command::Route::kDenied:
       break;
   }

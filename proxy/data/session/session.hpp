@@ -283,7 +283,8 @@ class Session {
   bool acquire_lease();
   void settle_lease(state::Nanos now);
   void drop_lease();
-  Step start_relay(const resp::Command& command);
+  Step start_relay(const command::Spec& spec, const resp::Command& command);
+  void on_monitor_reply(bool ok);
   Step wait_for_replicas(const command::Spec& spec, const resp::Command& command);
   Step change_state_on_lease(const command::Spec& spec, const resp::Command& command);
   Step forward_script(const command::Spec& spec, const resp::Command& command);

@@ -131,7 +131,7 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
     case command::Route::kRelay:
       // Without an open WATCH the lease ends with its last reply, and the command is taken up then.
       if (!slots_.empty() || !keeps_lease()) return Step::kWait;
-      return start_relay(command);
+      return start_relay(spec, command);
     case command::Route::kDisposable:
       lease_dirty_ = true;
       break;
@@ -164,8 +164,9 @@ bool Session::must_not_be_queued(const command::Spec& spec) const {
          spec.route == command::Route::kSubscribe;
 }
 
-/// Commands that change or show the session itself, or what Pillion keeps for all. The upstream is told those that change its
-/// connection too; a place in EXEC's array is kept by a PING for the others.
+/// Commands that change or show the session itself, or what Pillion keeps for all. The upstream is
+/// told those that change its connection too; a place in EXEC's array is kept by a PING for the
+/// others.
 bool Session::changes_session(const command::Spec& spec, bool& upstream_too) const {
   const std::string_view name = spec.name;
   upstream_too = name == "SELECT" || name == "AUTH" || name == "HELLO" || name == "SCRIPT|FLUSH" ||
@@ -334,20 +335,31 @@ Session::Step Session::submit_exec(const resp::Command& command) {
   return Step::kNext;
 }
 
-Session::Step Session::start_relay(const resp::Command& command) {
+Session::Step Session::start_relay(const command::Spec& spec, const resp::Command& command) {
   if (!acquire_lease()) return Step::kNext;
-  const std::string_view name = command::find(command.name()).name;
-  replica_ = name == "SYNC" || name == "PSYNC" || name == "REPLCONF";
-  if (name == "MONITOR") {
-    monitor_ = std::make_unique<MonitorFilter>(state::own_connections());
-    context_.all_clients.monitors.fetch_add(1, std::memory_order_relaxed);
-    context_.neighbours.add_monitor(requester(0));
+  lease_dirty_ = true;
+  if (spec.name == "MONITOR") {
+    // Whether this client may, the upstream says first: it will see what others ask the L1.
+    const Step step = forward(spec, command, {.action = SlotAction::kMonitor});
+    awaiting_ = awaiting_ || step == Step::kNext;
+    return step;
   }
+  replica_ = spec.name == "SYNC" || spec.name == "PSYNC" || spec.name == "REPLCONF";
   lease_->start_relay(requester(0));
   lease_->append_opaque(command.raw());
   relay_ = true;
-  lease_dirty_ = true;
   return Step::kNext;
+}
+
+void Session::on_monitor_reply(bool ok) {
+  awaiting_ = false;
+  if (!ok || !lease_) return;
+  replica_ = false;
+  relay_ = true;
+  monitor_ = std::make_unique<MonitorFilter>(state::own_connections());
+  context_.all_clients.monitors.fetch_add(1, std::memory_order_relaxed);
+  context_.neighbours.add_monitor(requester(0));
+  lease_->start_relay(requester(0));
 }
 
 std::size_t Session::feed_relay(std::string_view bytes) {

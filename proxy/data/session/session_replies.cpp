@@ -273,6 +273,9 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
         append_hello(own, state_, *context_.topology.load());
       }
       break;
+    case SlotAction::kMonitor:
+      on_monitor_reply(ok);
+      break;
     case SlotAction::kInfo:
       own = with_own_section(slot.note, reply);
       break;

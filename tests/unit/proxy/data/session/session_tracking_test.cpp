@@ -49,6 +49,7 @@ TEST_F(SessionTracking, ARefusalLeavesItAsItWas) {
   EXPECT_FALSE(session_->activity().tracking);
   EXPECT_FALSE(leased().alive_);
   EXPECT_EQ(shared().sent(), "GET k");
+  answer(shared(), "$-1\r\n");
   track();
   say("CLIENT TRACKING ON BCAST");
   answer(leased(), "-ERR You can't switch BCAST mode on/off\r\n");
@@ -106,6 +107,18 @@ TEST_F(SessionTracking, ALostConnectionEndsTheClient) {
   leased().lose();
   EXPECT_EQ(session_->aborted(), state::DisconnectReason::kUpstreamLost)
       << "it must forget what it cached";
+}
+
+TEST_F(SessionTracking, AConnectionLostBeforeItsAnswerIsAnError) {
+  say("CLIENT TRACKING ON|PING");
+  (void)leased().sent();
+  leased().lose();
+  go_on();
+  const std::string all = heard();
+  EXPECT_TRUE(all.starts_with("-ERR upstream redis:6379 lost")) << all;
+  EXPECT_TRUE(all.ends_with("\r\n+PONG\r\n")) << all;
+  EXPECT_FALSE(session_->activity().tracking);
+  EXPECT_FALSE(session_->aborted());
 }
 
 TEST_F(SessionTracking, ResetEndsItWithoutEndingTheClient) {

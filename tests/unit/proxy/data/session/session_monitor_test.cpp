@@ -67,7 +67,8 @@ TEST_F(SessionMonitor, ALostStreamEndsTheClient) {
   say("MONITOR");
   answer(leased(), "+OK\r\n");
   leased().lose();
-  EXPECT_EQ(session_->aborted(), state::DisconnectReason::kUpstreamLost);
+  EXPECT_TRUE(session_->finished());
+  EXPECT_EQ(session_->close_reason(), state::DisconnectReason::kUpstreamLost);
 }
 
 }  // namespace

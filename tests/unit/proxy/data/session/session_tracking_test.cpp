@@ -105,7 +105,8 @@ TEST_F(SessionTracking, APushComesBehindTheReplyItFollowed) {
 TEST_F(SessionTracking, ALostConnectionEndsTheClient) {
   track();
   leased().lose();
-  EXPECT_EQ(session_->aborted(), state::DisconnectReason::kUpstreamLost)
+  EXPECT_TRUE(session_->finished());
+  EXPECT_EQ(session_->close_reason(), state::DisconnectReason::kUpstreamLost)
       << "it must forget what it cached";
 }
 
@@ -285,7 +286,8 @@ TEST_F(SessionRedirect, TheLimitOfConnectionsHoldsForReceiversToo) {
 TEST_F(SessionRedirect, AReceiverThatIsLostEndsTheClient) {
   redirect();
   receiver().lose();
-  EXPECT_EQ(session_->aborted(), state::DisconnectReason::kUpstreamLost);
+  EXPECT_TRUE(session_->finished());
+  EXPECT_EQ(session_->close_reason(), state::DisconnectReason::kUpstreamLost);
 }
 
 TEST_F(SessionRedirect, AReceiverThatIsLostWhileItIsAskedIsAnError) {

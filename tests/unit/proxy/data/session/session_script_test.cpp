@@ -1,0 +1,151 @@
+// Scripts: kept in mind, shown again to an upstream that has lost them, never twice in doubt.
+#include "tests/unit/proxy/data/session/crowd_fixture.hpp"
+
+namespace pillion::data::session {
+namespace {
+
+constexpr const char* kNoScript = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
+
+class SessionScript : public CrowdFixture {
+ protected:
+  /// The reply of a script comes, and its fence.
+  void script_answers(std::string_view bytes) {
+    answer(leased(), bytes);
+    for (const std::uint64_t fence : std::exchange(fences_, {})) session_->on_fenced(fence);
+    go_on();
+  }
+  std::string known(std::string_view body) const { return known_.remember(body); }
+
+  mutable request::ScriptStore known_;
+  const std::string digest_ = known_.remember("return");
+};
+
+TEST_F(SessionScript, WhatIsShownIsRemembered) {
+  say("EVAL return 0");
+  script_answers("$-1\r\n");
+  EXPECT_EQ(scripts_.find(digest_), "return");
+  say("SCRIPT LOAD other");
+  EXPECT_EQ(shared().sent(), "SCRIPT LOAD other");
+  answer(shared(), "$40\r\n" + std::string(40, 'a') + "\r\n");
+  EXPECT_EQ(scripts_.find(known("other")), "other");
+}
+
+TEST_F(SessionScript, WhatDoesNotCompileIsForgotten) {
+  say("EVAL return 0");
+  EXPECT_TRUE(scripts_.find(digest_)) << "others may use it while it runs";
+  script_answers("-ERR Error compiling script\r\n");
+  EXPECT_FALSE(scripts_.find(digest_));
+  say("SCRIPT LOAD other");
+  answer(shared(), "-ERR Error compiling script\r\n");
+  EXPECT_FALSE(scripts_.find(known("other")));
+}
+
+TEST_F(SessionScript, OneThatFailedLaterIsNotForgotten) {
+  say("EVAL return 0");
+  script_answers("$-1\r\n");
+  say("EVAL return 0");
+  script_answers("-ERR user_script:1: attempt to do the impossible\r\n");
+  EXPECT_TRUE(scripts_.find(digest_)) << "it has compiled before";
+}
+
+TEST_F(SessionScript, AnUpstreamThatHasLostItIsShownIt) {
+  (void)scripts_.remember("return");
+  say("EVALSHA " + digest_ + " 1 k a");
+  EXPECT_EQ(leased().sent(), "EVALSHA " + digest_ + " 1 k a");
+  answer(leased(), kNoScript);
+  EXPECT_EQ(leased().sent(), "EVAL return 1 k a");
+  EXPECT_EQ(leased().limits_.back(), TimeLimit::kScript);
+  EXPECT_EQ(heard(), "");
+  EXPECT_EQ(counters_.scripts_healed.get(), 1u);
+  script_answers(":5\r\n");
+  EXPECT_EQ(heard(), ":5\r\n");
+  EXPECT_EQ(all_clients_.scripts.load(), 0u);
+}
+
+TEST_F(SessionScript, AReadOnlyOneStaysReadOnly) {
+  (void)scripts_.remember("return");
+  say("EVALSHA_RO " + digest_ + " 0");
+  answer(leased(), kNoScript);
+  EXPECT_TRUE(leased().sent().ends_with("EVAL_RO return 0"));
+}
+
+TEST_F(SessionScript, TheSecondAnswerStandsWhateverItIs) {
+  (void)scripts_.remember("return");
+  say("EVALSHA " + digest_ + " 0");
+  answer(leased(), kNoScript);
+  script_answers(kNoScript);
+  EXPECT_EQ(heard(), kNoScript);
+}
+
+TEST_F(SessionScript, WhatNobodyHasSeenIsNotThere) {
+  say("EVALSHA " + digest_ + " 0");
+  script_answers(kNoScript);
+  EXPECT_EQ(heard(), kNoScript);
+  EXPECT_EQ(counters_.scripts_healed.get(), 0u);
+}
+
+TEST_F(SessionScript, NothingIsMendedWithMoreBehindIt) {
+  (void)scripts_.remember("return");
+  say("EVALSHA " + digest_ + " 0|SET a 1");
+  EXPECT_EQ(leased().sent(), "EVALSHA " + digest_ + " 0|SET a 1");
+  script_answers(std::string(kNoScript) + "+OK\r\n");
+  EXPECT_EQ(heard(), std::string(kNoScript) + "+OK\r\n") << "SET a 1 was done already";
+}
+
+TEST_F(SessionScript, InMultiTheScriptItselfIsQueued) {
+  (void)scripts_.remember("return");
+  say("MULTI|EVALSHA " + digest_ + " 1 k|EVALSHA " + std::string(40, 'f') + " 0|EXEC");
+  EXPECT_EQ(leased().sent(), "MULTI|EVAL return 1 k|EVALSHA " + std::string(40, 'f') + " 0|EXEC");
+}
+
+TEST_F(SessionScript, FlushForgetsAll) {
+  (void)scripts_.remember("return");
+  say("SCRIPT FLUSH");
+  EXPECT_EQ(shared().sent(), "SCRIPT FLUSH");
+  EXPECT_FALSE(scripts_.find(digest_)) << "EVALSHA is to fail from here on";
+  answer(shared(), "+OK\r\n");
+  EXPECT_EQ(heard(), "+OK\r\n");
+}
+
+TEST_F(SessionScript, AQueuedFlushForgetsWithItsExec) {
+  (void)scripts_.remember("return");
+  say("MULTI|SCRIPT FLUSH");
+  answer(leased(), "+OK\r\n+QUEUED\r\n");
+  EXPECT_TRUE(scripts_.find(digest_));
+  say("DISCARD");
+  answer(leased(), "+OK\r\n");
+  EXPECT_TRUE(scripts_.find(digest_));
+  say("MULTI|SCRIPT FLUSH|EXEC");
+  answer(leased(), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+  EXPECT_FALSE(scripts_.find(digest_));
+}
+
+TEST_F(SessionScript, WhileOneRunsTheUpstreamSaysWhetherItWouldAnswer) {
+  say("EVAL return 0");
+  EXPECT_EQ(all_clients_.scripts.load(), 1u);
+  say("PING");
+  EXPECT_EQ(leased().sent(), "EVAL return 0|PING");
+  Session& other = join();
+  say_as(other, "PING", now_);
+  EXPECT_EQ(shared().sent(), "PING") << "to everybody: BUSY is for all";
+  script_answers(":1\r\n+PONG\r\n");
+  EXPECT_EQ(heard(), ":1\r\n+PONG\r\n");
+  EXPECT_EQ(all_clients_.scripts.load(), 0u);
+}
+
+TEST_F(SessionScript, OneThatIsLostRunsNoMore) {
+  say("EVAL return 0");
+  leased().lose();
+  EXPECT_EQ(all_clients_.scripts.load(), 0u);
+  // It may have written before it was lost.
+  ASSERT_EQ(fences_.size(), 1u);
+  session_->on_fenced(fences_[0]);
+  (void)heard();
+  say("EVAL return 0");
+  EXPECT_EQ(all_clients_.scripts.load(), 1u);
+  session_.reset();
+  EXPECT_EQ(all_clients_.scripts.load(), 0u);
+}
+
+}  // namespace
+}  // namespace pillion::data::session

@@ -72,7 +72,8 @@ Flow Session::on_relay(std::string_view bytes) {
 void Session::on_relay_lost() {
   // A tracking client must forget what it cached, as it does when Redis itself closes it.
   const bool lost = relay_ || (tracking_.on && !dropping_receiver_);
-  if (lost) aborted_ = state::DisconnectReason::kUpstreamLost;
+  // Behind what the upstream still said: one that sent a data set closes when it has.
+  if (lost) begin_close(state::DisconnectReason::kUpstreamLost);
 }
 
 void Session::on_output_progress(state::Nanos now) {
@@ -131,7 +132,7 @@ bool Session::on_tick(state::Nanos now) {
     const bool far_over = output_bytes() > 2 * context_.output_limit;
     if (far_over || (over && others && still > kPatience)) {
       aborted_ = state::DisconnectReason::kOutputLimit;
-    } else if ((over || !paused_.empty()) && still > context_.output_stall_timeout) {
+    } else if ((over || closing_ || !paused_.empty()) && still > context_.output_stall_timeout) {
       aborted_ = state::DisconnectReason::kOutputStalled;
     }
   }

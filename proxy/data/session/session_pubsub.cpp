@@ -203,6 +203,7 @@ bool Session::between_replies() {
 
 void Session::put_push(std::string_view bytes, const std::shared_ptr<const void>& owner) {
   if (bytes.empty()) return;
+  put_held_pushes();
   if (!between_replies()) {
     held_pushes_.append(bytes);
   } else if (owner && bytes.size() >= kShareFrom) {

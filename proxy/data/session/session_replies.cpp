@@ -193,7 +193,10 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
   } else {
     on_lane_ -= commands;
   }
-  if (slot.unanswered > 0) return;
+  if (slot.unanswered > 0) {
+    put_held_pushes();
+    return;
+  }
   large_unanswered_ = false;
   slot.state = slot.held_back() ? Slot::State::kFence : Slot::State::kReady;
   if (slot.state == Slot::State::kFence && !slot.fence_asked) {

@@ -144,10 +144,10 @@ void ClientConnection::flush(state::Nanos now) {
 }
 
 void ClientConnection::update_interest() {
-  // Reading goes on until something has come that cannot be handled yet: a client that waits for its
-  // answer costs no change of interest, and what it says next keeps its place among what others say.
-  // Who waits for ever is let go of as soon as the client leaves, read or not: the element that a
-  // blocked pop would take is somebody else's then.
+  // Reading goes on until something has come that cannot be handled yet: a client that waits for
+  // its answer costs no change of interest, and what it says next keeps its place among what others
+  // say. Who waits for ever is let go of as soon as the client leaves, read or not: the element
+  // that a blocked pop would take is somebody else's then.
   const bool read = !ended_ && (session_.wants_input() || unhandled_.empty());
   const net::Readiness::Interest wanted{
       .read = read, .write = !session_.output().empty(), .end = !read && session_.waits_forever()};
@@ -168,9 +168,10 @@ void ClientConnection::close(state::DisconnectReason reason) {
   const auto self = shared_from_this();
   context_.session.counters.client_disconnects[static_cast<std::size_t>(reason)].add();
   context_.session.counters.clients_connected.sub();
+  context_.registry.remove(session_.name());
+  session_.leave();
   ::shutdown(socket_.get(), SHUT_RDWR);
   socket_.close();
-  context_.registry.remove(session_.name());
   context_.on_close();
 }
 

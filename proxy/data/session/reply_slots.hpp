@@ -30,6 +30,7 @@ enum class SlotAction : std::uint8_t {
   kAuth,        // +OK: the pending identity is the session's
   kHello,       // as kAuth; the reply becomes HELLO's
   kSelect,      // +OK: the pending database
+  kMulti,       // an error: no transaction was opened
   kExec,        // the transaction is over: a queued SELECT holds from here
   kAborted,     // DISCARD in place of an EXEC that must not happen
   kPermission,  // not refused: do what `note` asks for

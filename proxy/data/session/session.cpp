@@ -34,6 +34,11 @@ Session::Session(SessionContext& context, const Requester& name, ClientState sta
 }
 
 Session::~Session() {
+  leave();
+}
+
+void Session::leave() {
+  if (std::exchange(left_, true)) return;
   // Replies on the shared lane find nobody and are dropped in order. Lanes of our own end with us:
   // a client blocked in BLPOP must not take an element after it left.
   leave_subscriptions();

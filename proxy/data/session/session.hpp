@@ -26,7 +26,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -184,6 +183,10 @@ class Session {
     close_reason_ = reason;
   }
   void release_memory();
+  /// The client is gone: lanes of its own end, subscriptions too. Said before the client can know
+  /// that it is closed, so that nothing it does next meets what it left behind. Nothing may be
+  /// asked of the session afterwards.
+  void leave();
   /// The id at the upstream of the connection this client blocks on; 0: it does not block.
   std::uint64_t blocked_on() const { return blocking_ && lease_ ? lease_->client_id() : 0; }
   Activity activity() const;
@@ -320,6 +323,7 @@ class Session {
   Answer on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply);
   std::string apply_queued_change(const resp::Command& command, std::string_view reply);
   QueuedChanges take_executed();
+  void on_multi_refused(std::uint64_t sequence);
   void on_identity_reply();
   std::string with_own_section(std::string_view section, std::string_view reply) const;
   bool heal_script(std::uint64_t sequence, Slot& slot, std::string_view reply);
@@ -396,11 +400,11 @@ class Session {
   // of the open transaction
   std::vector<cache::NameHash> transaction_names_;
   request::EffectKind transaction_effect_ = request::EffectKind::kNone;
-  bool refused_ = false;                // a command was: EXEC becomes EXECABORT
-  bool transaction_writes_ = false;     // CLIENT PAUSE WRITE holds its EXEC back
-  std::uint32_t queued_ = 0;            // commands since MULTI
-  QueuedChanges queued_changes_;        // of the open MULTI
-  std::deque<QueuedChanges> executed_;  // of each unanswered EXEC
+  bool refused_ = false;               // a command was: EXEC becomes EXECABORT
+  bool transaction_writes_ = false;    // CLIENT PAUSE WRITE holds its EXEC back
+  std::uint32_t queued_ = 0;           // commands since MULTI
+  QueuedChanges queued_changes_;       // of the open MULTI
+  RingQueue<QueuedChanges> executed_;  // of each unanswered EXEC
 
   // subscriptions
   Subscriptions subscriptions_;
@@ -440,6 +444,7 @@ class Session {
   bool wakeup_ = false;
   bool awaiting_ = false;  // AUTH, HELLO or SELECT is unanswered
   bool blocked_ = false;   // the next command waits for a barrier
+  bool left_ = false;
   bool closing_ = false;
   state::DisconnectReason close_reason_ = state::DisconnectReason::kClient;
   std::optional<state::DisconnectReason> aborted_;

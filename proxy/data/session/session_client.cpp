@@ -119,7 +119,10 @@ Session::Step Session::ask_permission(const command::Spec& spec, const resp::Com
     // PAUSE and UNPAUSE: a pause that is over when it begins.
     resp::append_request(extra.request, {"CLIENT", "PAUSE", "0", "WRITE"});
   }
-  return forward(spec, command, std::move(extra));
+  // What follows is not done before this is, and not at all by a client that ends itself.
+  const Step step = forward(spec, command, std::move(extra));
+  awaiting_ = awaiting_ || step == Step::kNext;
+  return step;
 }
 
 /// The upstream's refusal, in the name of what the client asked for.
@@ -287,6 +290,7 @@ void Session::unblock_upstream(std::uint64_t sequence, std::uint64_t upstream_id
   if (slot == nullptr || slot->state != Slot::State::kGather) return;
   std::string request;
   resp::append_request(request, {"CLIENT", "UNBLOCK", std::to_string(upstream_id), mode});
+  awaiting_ = false;
   ++reads_out_;
   slot->command_class = CommandClass::kWrite;
   read_aside(sequence, *slot, request, false);
@@ -348,6 +352,7 @@ bool Session::held_by_pause(const command::Spec& spec, const resp::Command& comm
 void Session::finish_gather(std::uint64_t sequence, std::string_view reply) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kGather) return;
+  awaiting_ = false;
   context_.counters.requests_local.add();
   if (!slot->discard) park(*slot, reply);
   slot->state = Slot::State::kReady;

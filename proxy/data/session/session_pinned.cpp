@@ -117,7 +117,9 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
 
   if (in_multi_) return handle_in_multi(spec, command);
   if (name == "MULTI" || name == "WATCH" || name == "UNWATCH") {
-    const Step step = forward(spec, command);
+    Outgoing extra;
+    if (name == "MULTI") extra.action = SlotAction::kMulti;
+    const Step step = forward(spec, command, std::move(extra));
     if (step == Step::kWait) return step;
     if (name == "MULTI") in_multi_ = true;
     watching_ = name == "WATCH" || (watching_ && name == "MULTI");

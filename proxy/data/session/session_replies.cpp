@@ -248,6 +248,9 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
   switch (slot.action) {
     case SlotAction::kNone:
       break;
+    case SlotAction::kMulti:
+      if (!ok) on_multi_refused(sequence);
+      break;
     case SlotAction::kExec:
       if (const QueuedChanges changes = take_executed(); !changes.empty()) {
         own = apply_changes(changes, reply, [this](const auto& command, std::string_view element) {
@@ -297,6 +300,7 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
       break;
     case SlotAction::kPermission:
       if (!ok) {
+        awaiting_ = false;
         own = refusal_of(slot.note, reply);
         break;
       }
@@ -316,6 +320,17 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
   }
   append_reply(slot, &slot == &slots_.front(), own.empty() ? reply : own);
   return Answer::kComplete;
+}
+
+/// What was sent behind the MULTI is done at once and not by an EXEC, so nobody erases what it
+/// writes: fences are as good.
+void Session::on_multi_refused(std::uint64_t sequence) {
+  if (context_.cache_enabled) {
+    for (std::uint64_t behind = sequence + 1; Slot* slot = slots_.find(behind); ++behind) {
+      if (slot->state == Slot::State::kUpstream) slot->needs_fence = true;
+    }
+  }
+  if (in_multi_) end_transaction();
 }
 
 QueuedChanges Session::take_executed() {

@@ -215,14 +215,15 @@ std::string Session::with_own_redirection(std::string_view reply) const {
   constexpr std::string_view kFlag = "$15\r\nbroken_redirect\r\n";
   std::string out = with_own_id(reply);
   if (!tracking_.broken || out.find(kFlag) != std::string::npos) return out;
-  // "flags", then their number and the flags themselves: the first is always "on".
-  constexpr std::string_view kOn = "\r\n$2\r\non\r\n";
-  const std::size_t on = out.find(kOn);
-  const std::size_t digits = out.find_last_not_of("0123456789", on - 1) + 1;
-  if (on == std::string::npos || digits >= on) return out;
-  const std::string count = std::to_string(std::stoul(out.substr(digits, on - digits)) + 1);
-  out.insert(on + kOn.size(), kFlag);
-  out.replace(digits, on - digits, count);
+  // "flags", their number, the flags themselves, "redirect": the last flag is this one.
+  constexpr std::string_view kFlags = "$5\r\nflags\r\n";
+  const std::size_t flags = out.find(kFlags);
+  const std::size_t redirect = out.find("$8\r\nredirect\r\n");
+  if (flags == std::string::npos || redirect == std::string::npos) return out;
+  out.insert(redirect, kFlag);
+  const std::size_t digits = flags + kFlags.size() + 1;
+  const std::size_t end = out.find('\r', digits);
+  out.replace(digits, end - digits, std::to_string(std::stoul(out.substr(digits)) + 1));
   return out;
 }
 

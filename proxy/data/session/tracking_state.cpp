@@ -44,7 +44,7 @@ std::string invalidation_message(std::string_view frame) {
   if (!frame.starts_with(kPush)) return {};
   const std::string_view keys = frame.substr(kPush.size());
   std::string message = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n";
-  message += keys.starts_with('_') ? "*-1\r\n" : keys;
+  message += keys.starts_with('_') ? "$-1\r\n" : keys;
   return message;
 }
 

@@ -173,6 +173,16 @@ TEST_F(SessionClient, WhoKillsHimselfHearsOfItFirst) {
   EXPECT_EQ(shared().sent(), "") << "nothing more is done";
 }
 
+TEST_F(SessionClient, WhatASuicideSaidBehindIsNotDone) {
+  say("CLIENT KILL ID 1 SKIPME no|SET a 1|PING");
+  EXPECT_EQ(shared().sent(), "CLIENT KILL ID 1 SKIPME no ID 9223372036854775807");
+  allow();
+  meet();
+  EXPECT_EQ(shared().sent(), "");
+  EXPECT_EQ(heard(), ":1\r\n");
+  EXPECT_TRUE(session_->finished());
+}
+
 TEST_F(SessionClient, TheNewFormSparesTheAskerUnlessToldNotTo) {
   EXPECT_EQ(after_permission("CLIENT KILL ID 1"), ":0\r\n");
   EXPECT_FALSE(session_->finished());

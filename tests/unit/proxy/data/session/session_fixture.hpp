@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "protocol/resp/request_parser.hpp"
 #include "proxy/data/cache/cache.hpp"
 #include "proxy/data/fill/fill_link.hpp"
+#include "proxy/data/request/effects.hpp"
 #include "proxy/data/request/reader.hpp"
 #include "proxy/data/session/session.hpp"
 #include "proxy/data/upstream/lane.hpp"
@@ -287,6 +289,20 @@ class SessionFixture : public ::testing::Test,
     return bytes;
   }
 
+  /// A key that no filter takes for `key`: how names are hashed is another in every process.
+  static std::string unlike(std::string_view key) {
+    request::NameFilter filter;
+    filter.add(cache::hash_name(key));
+    std::string other = "b";
+    while (filter.may_contain(cache::hash_name(other))) other += 'b';
+    return other;
+  }
+  /// Why the client is closed: at once, or when it has taken what is left for it.
+  std::optional<state::DisconnectReason> ended() const {
+    if (session_->aborted()) return session_->aborted();
+    if (session_->finished()) return session_->close_reason();
+    return std::nullopt;
+  }
   /// An upstream lane answers, and the session goes on.
   void answer(FakeLane& lane, std::string_view bytes) {
     lane.reply(bytes);

@@ -216,6 +216,21 @@ TEST_F(SessionLease, WhatIsAboutOthersIsNotAllowedInATransaction) {
   }
 }
 
+TEST_F(SessionLease, AMultiThatWasRefusedOpensNothing) {
+  bring_link_up();
+  say("GET a");
+  link_replies("$1\r\n0\r\n:-1\r\n");
+  (void)link_sent();
+  say("MULTI");
+  answer(leased(), "-NOPERM this user has no permissions to run the 'multi' command\r\n");
+  EXPECT_FALSE(session_->activity().in_multi);
+  say("SET a 1");
+  answer(lanes_.shared_.count(key()) != 0 ? shared() : leased(), "+OK\r\n");
+  (void)heard();
+  say("GET a");
+  EXPECT_EQ(link_sent(), "GET a|PTTL a") << "the write erased it";
+}
+
 TEST_F(SessionLease, WhatMayChangeAConnectionIsQueuedOnOneThatEndsWithIt) {
   say("MULTI|READONLY|EXEC");
   EXPECT_EQ(leased().sent(), "MULTI|READONLY|EXEC");

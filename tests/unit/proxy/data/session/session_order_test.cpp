@@ -20,16 +20,17 @@ TEST_F(SessionOrder, LocalAnswersWaitForUpstreamRepliesAheadOfThem) {
 
 TEST_F(SessionOrder, FetchedAnswersWaitTheirTurnAndHitsPassNobody) {
   bring_link_up();
-  say("SET a 1|GET b|PING");
-  EXPECT_EQ(link_sent(), "GET b|PTTL b");
+  const std::string b = unlike("a");
+  say("SET a 1|GET " + b + "|PING");
+  EXPECT_EQ(link_sent(), "GET " + b + "|PTTL " + b);
   link_replies("$1\r\nB\r\n:-1\r\n");
   EXPECT_EQ(heard(), "") << "SET was asked first";
-  say("GET b");  // a hit by now
+  say("GET " + b);  // a hit by now
   EXPECT_EQ(heard(), "");
   answer(shared(), "+OK\r\n");
   EXPECT_EQ(heard(), "+OK\r\n$1\r\nB\r\n+PONG\r\n$1\r\nB\r\n");
   EXPECT_EQ(counters_.cache_hits.get(), 1u);
-  say("GET b");
+  say("GET " + b);
   EXPECT_EQ(heard(), "$1\r\nB\r\n");
 }
 
@@ -46,9 +47,10 @@ TEST_F(SessionOrder, NeighboursOfOneKindShareASlot) {
 
 TEST_F(SessionOrder, ReadsFollowAnUnansweredWriteOfTheirKeyUpstream) {
   bring_link_up();
-  say("SET a 1|GET a|GET b");
+  const std::string b = unlike("a");
+  say("SET a 1|GET a|GET " + b);
   EXPECT_EQ(shared().sent(), "SET a 1|GET a");
-  EXPECT_EQ(link_sent(), "GET b|PTTL b");
+  EXPECT_EQ(link_sent(), "GET " + b + "|PTTL " + b);
   link_replies("$-1\r\n:-2\r\n");
   answer(shared(), "+OK\r\n$1\r\n1\r\n");
   EXPECT_EQ(heard(), "+OK\r\n$1\r\n1\r\n$-1\r\n");

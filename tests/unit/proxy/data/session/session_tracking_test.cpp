@@ -119,7 +119,7 @@ TEST_F(SessionTracking, AConnectionLostBeforeItsAnswerIsAnError) {
   EXPECT_TRUE(all.starts_with("-ERR upstream redis:6379 lost")) << all;
   EXPECT_TRUE(all.ends_with("\r\n+PONG\r\n")) << all;
   EXPECT_FALSE(session_->activity().tracking);
-  EXPECT_FALSE(session_->aborted());
+  EXPECT_FALSE(ended());
 }
 
 TEST_F(SessionTracking, ResetEndsItWithoutEndingTheClient) {
@@ -128,7 +128,7 @@ TEST_F(SessionTracking, ResetEndsItWithoutEndingTheClient) {
   EXPECT_EQ(heard(), "+RESET\r\n+PONG\r\n");
   EXPECT_FALSE(leased().alive_);
   EXPECT_FALSE(session_->activity().tracking);
-  EXPECT_FALSE(session_->aborted());
+  EXPECT_FALSE(ended());
 }
 
 TEST_F(SessionTracking, TheLimitOfConnectionsIsSaid) {
@@ -218,7 +218,7 @@ TEST_F(SessionRedirect, ASubscriberOfResp2HearsMessages) {
   EXPECT_EQ(heard_by(target_),
             "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n");
   invalidate(">2\r\n$10\r\ninvalidate\r\n_\r\n");
-  EXPECT_EQ(heard_by(target_), "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*-1\r\n");
+  EXPECT_EQ(heard_by(target_), "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n");
 }
 
 TEST_F(SessionRedirect, AClientOfResp3HearsPushes) {
@@ -262,7 +262,7 @@ TEST_F(SessionRedirect, ARefusalClosesTheReceiver) {
   answer(lease(), "-ERR no\r\n");
   EXPECT_EQ(heard(), "-ERR no\r\n");
   EXPECT_FALSE(receiver().alive_);
-  EXPECT_FALSE(session_->aborted()) << "we closed it ourselves";
+  EXPECT_FALSE(ended()) << "we closed it ourselves";
   EXPECT_FALSE(session_->activity().tracking);
 }
 
@@ -304,7 +304,7 @@ TEST_F(SessionRedirect, OffClosesTheReceiverAndNothingElse) {
   answer(lease(), "+OK\r\n");
   EXPECT_EQ(heard(), "+OK\r\n+PONG\r\n");
   EXPECT_FALSE(receiver().alive_);
-  EXPECT_FALSE(session_->aborted());
+  EXPECT_FALSE(ended());
 }
 
 TEST_F(SessionRedirect, AnotherTargetReplacesTheFirst) {
@@ -319,7 +319,7 @@ TEST_F(SessionRedirect, AnotherTargetReplacesTheFirst) {
   answer(lease(), "+OK\r\n");
   EXPECT_FALSE(receiver().alive_);
   EXPECT_TRUE(leased().alive_);
-  EXPECT_FALSE(session_->aborted());
+  EXPECT_FALSE(ended());
   EXPECT_EQ(session_->activity().redirect, 3u);
 }
 
@@ -331,15 +331,35 @@ TEST_F(SessionRedirect, ATargetThatLeftIsFoundOutAtTheNextPush) {
   invalidate();
   EXPECT_TRUE(session_->activity().redirect_broken);
   EXPECT_FALSE(receiver().alive_);
-  EXPECT_FALSE(session_->aborted());
+  EXPECT_FALSE(ended());
   EXPECT_EQ(heard(), ">2\r\n$21\r\ntracking-redir-broken\r\n:2\r\n");
+}
+
+TEST_F(SessionRedirect, ABrokenOneIsShownWhereRedisShowsIt) {
+  redirect();
+  target_leaves();
+  invalidate();
   say("CLIENT TRACKINGINFO");
-  answer(lease(),
-         "%3\r\n$5\r\nflags\r\n~1\r\n$2\r\non\r\n$8\r\nredirect\r\n:900\r\n$8\r\nprefixes\r\n"
-         "*0\r\n");
+  const std::string tail = "$8\r\nredirect\r\n:";
+  answer(lease(), "*6\r\n$5\r\nflags\r\n*3\r\n$2\r\non\r\n$5\r\nbcast\r\n$6\r\nnoloop\r\n" + tail +
+                      "900\r\n$8\r\nprefixes\r\n*0\r\n");
   EXPECT_EQ(heard(),
-            "%3\r\n$5\r\nflags\r\n~2\r\n$2\r\non\r\n$15\r\nbroken_redirect\r\n$8\r\nredirect\r\n"
-            ":2\r\n$8\r\nprefixes\r\n*0\r\n");
+            "*6\r\n$5\r\nflags\r\n*4\r\n$2\r\non\r\n$5\r\nbcast\r\n$6\r\nnoloop\r\n"
+            "$15\r\nbroken_redirect\r\n" +
+                tail + "2\r\n$8\r\nprefixes\r\n*0\r\n");
+}
+
+TEST_F(SessionRedirect, ABrokenOneIsNotAddedToWhatTheUpstreamKnows) {
+  speak_resp3();
+  redirect();
+  target_leaves();
+  invalidate();
+  (void)heard();
+  say("CLIENT TRACKINGINFO");
+  const std::string head =
+      "%3\r\n$5\r\nflags\r\n~2\r\n$2\r\non\r\n$15\r\nbroken_redirect\r\n$8\r\nredirect\r\n";
+  answer(lease(), head + ":900\r\n$8\r\nprefixes\r\n*0\r\n");
+  EXPECT_EQ(heard(), head + ":2\r\n$8\r\nprefixes\r\n*0\r\n");
 }
 
 TEST_F(SessionRedirect, ABrokenOneIsNotToldToWhoSpeaksResp2) {

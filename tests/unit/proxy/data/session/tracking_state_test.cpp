@@ -57,8 +57,8 @@ TEST(InvalidationMessage, IsWhatASubscriberHears) {
   EXPECT_EQ(invalidation_message(">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n"),
             "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n");
   EXPECT_EQ(invalidation_message(">2\r\n$10\r\ninvalidate\r\n_\r\n"),
-            "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*-1\r\n")
-      << "a flush; RESP2 has no null of its own";
+            "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n")
+      << "a flush, as redis-server 7.0.15 says it";
   EXPECT_EQ(invalidation_message(">2\r\n$21\r\ntracking-redir-broken\r\n:7\r\n"), "");
 }
 

@@ -231,6 +231,17 @@ TEST_F(SessionLease, AMultiThatWasRefusedOpensNothing) {
   EXPECT_EQ(link_sent(), "GET a|PTTL a") << "the write erased it";
 }
 
+TEST_F(SessionLease, WhatWasSentBehindARefusedMultiIsFenced) {
+  say("MULTI|SET a 1|EXEC");
+  answer(leased(), "-NOPERM no\r\n+OK\r\n-ERR EXEC without MULTI\r\n");
+  EXPECT_EQ(heard(), "-NOPERM no\r\n") << "the SET was done, and the L1 may not know it yet";
+  ASSERT_FALSE(fences_.empty());
+  for (std::size_t i = 0; i < fences_.size(); ++i) session_->on_fenced(fences_[i]);
+  EXPECT_EQ(heard(), "+OK\r\n-ERR EXEC without MULTI\r\n");
+  say("SET a 2");
+  EXPECT_EQ(shared().sent(), "SET a 2");
+}
+
 TEST_F(SessionLease, WhatMayChangeAConnectionIsQueuedOnOneThatEndsWithIt) {
   say("MULTI|READONLY|EXEC");
   EXPECT_EQ(leased().sent(), "MULTI|READONLY|EXEC");

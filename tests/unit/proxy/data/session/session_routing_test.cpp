@@ -166,15 +166,16 @@ TEST_F(SessionPillion, InfoWithinMultiIsQueuedAsItIs) {
 
 class SessionWait : public CrowdFixture {};
 
-TEST_F(SessionWait, GoesBehindAPing) {
+TEST_F(SessionWait, GoesBehindAPingThatMonitorLeavesOut) {
   say("SET a 1|WAIT 1 100");
   answer(shared(), "+OK\r\n");
-  EXPECT_EQ(leased().sent(), "PING|WAIT 1 100") << "its connection has written nothing yet";
+  EXPECT_EQ(leased().sent(), "PING pillion-wait|WAIT 1 100")
+      << "its connection has written nothing yet";
   EXPECT_EQ(leased().limits_, (std::vector{TimeLimit::kCommand, TimeLimit::kNone}));
   answer(leased(), "+PONG\r\n:1\r\n");
   EXPECT_EQ(heard(), "+OK\r\n:1\r\n") << "the PING is nobody's";
   say("WAITAOF 1 0 0");
-  EXPECT_EQ(leased().sent(), "PING|WAITAOF 1 0 0");
+  EXPECT_EQ(leased().sent(), "PING pillion-wait|WAITAOF 1 0 0");
 }
 
 TEST_F(SessionWait, WithinMultiItIsWhatItIs) {

@@ -1,8 +1,11 @@
 // Addresses of this process's own upstream connections, as the upstream sees them: so that MONITOR
-// can leave out what Pillion asks for itself. Any thread.
+// can leave out what Pillion asks for itself. The latest that ended are remembered: what they said
+// may still be on its way. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <string>
@@ -27,6 +30,7 @@ class OwnConnections {
         : all_(&all), address_(std::move(address)) {
       const std::lock_guard lock(all.mutex_);
       all.roles_[address_] = role;
+      ++all.known_[address_];
     }
     Entry(Entry&& other) noexcept
         : all_(std::exchange(other.all_, nullptr)), address_(std::move(other.address_)) {}
@@ -43,7 +47,7 @@ class OwnConnections {
     void drop() {
       if (all_ == nullptr) return;
       const std::lock_guard lock(all_->mutex_);
-      all_->roles_.erase(address_);
+      all_->forget(address_);
       all_ = nullptr;
     }
     OwnConnections* all_ = nullptr;
@@ -57,8 +61,24 @@ class OwnConnections {
   }
 
  private:
+  static constexpr std::size_t kRemembered = 256;
+
+  /// Locked.
+  void forget(const std::string& address) {
+    ended_.push_back(address);
+    if (ended_.size() <= kRemembered) return;
+    // Unless the address has a new connection meanwhile, which is forgotten in its turn.
+    const std::string oldest = std::move(ended_.front());
+    ended_.pop_front();
+    if (--known_[oldest] > 0) return;
+    known_.erase(oldest);
+    roles_.erase(oldest);
+  }
+
   mutable std::mutex mutex_;
   std::map<std::string, Role, std::less<>> roles_;
+  std::map<std::string, std::uint32_t, std::less<>> known_;  // entries and remembered ones
+  std::deque<std::string> ended_;                            // oldest first
 };
 
 /// One per process, as the addresses are.

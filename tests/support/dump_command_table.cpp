@@ -41,8 +41,9 @@ std::string flag_names(const command::Spec& spec) {
 }
 
 void print_rows() {
-  constexpr std::array<std::string_view, 8> kRoutes{"forward", "cacheable",   "local", "script",
-                                                    "block",   "transaction", "relay", "denied"};
+  constexpr std::array<std::string_view, 10> kRoutes{
+      "forward",     "cacheable", "local", "script",     "block",
+      "transaction", "subscribe", "relay", "disposable", "denied"};
   constexpr std::array<std::string_view, 4> kEffects{"none", "keys", "unknown", "everything"};
   constexpr std::array<std::string_view, 5> kRules{"none", "range", "keynum", "special", "unknown"};
   for (const command::Spec& spec : command::all()) {

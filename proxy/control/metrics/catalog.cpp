@@ -108,6 +108,8 @@ constexpr std::array<MetricSpec, kRows> kCatalog = {{
      "Commands sent again after a failure; only reads, and writes that never left."},
     {Metric::kUpstreamOutcomeUnknown, "pillion_upstream_writes_outcome_unknown_total", kCounter, {"", ""},
      "Writes whose connection was lost after they were sent; their clients were told."},
+    {Metric::kScriptsHealed, "pillion_scripts_healed_total", kCounter, {"", ""},
+     "Scripts that the upstream had lost and was shown again, instead of a client that gets NOSCRIPT."},
     {Metric::kUpstreamReceivedBytes, "pillion_upstream_received_bytes_total", kCounter, {"", ""},
      "Bytes read from the upstream."},
     {Metric::kUpstreamSentBytes, "pillion_upstream_sent_bytes_total", kCounter, {"", ""},

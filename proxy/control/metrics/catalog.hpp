@@ -65,6 +65,7 @@ enum class Metric : std::uint8_t {
   kUpstreamErrors,
   kUpstreamRetries,
   kUpstreamOutcomeUnknown,
+  kScriptsHealed,
   kUpstreamReceivedBytes,
   kUpstreamSentBytes,
   kUpstreamCommandTimeout,

@@ -184,6 +184,7 @@ void add_upstream(Page& page, const WorkerCounters& workers,
                                     totals(workers, &Counters::upstream_errors));
   page.set(Metric::kUpstreamRetries, total(workers, &Counters::upstream_retries));
   page.set(Metric::kUpstreamOutcomeUnknown, total(workers, &Counters::writes_outcome_unknown));
+  page.set(Metric::kScriptsHealed, total(workers, &Counters::scripts_healed));
   page.set(Metric::kUpstreamReceivedBytes, total(workers, &Counters::upstream_bytes_in));
   page.set(Metric::kUpstreamSentBytes, total(workers, &Counters::upstream_bytes_out));
 }

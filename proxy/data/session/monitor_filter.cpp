@@ -1,7 +1,7 @@
 #include "proxy/data/session/monitor_filter.hpp"
 
 #include "proxy/data/session/local_commands.hpp"
-#include "proxy/data/upstream/multiplexer.hpp"
+#include "proxy/data/upstream/lane.hpp"
 
 namespace pillion::data::session {
 namespace {
@@ -97,7 +97,7 @@ bool MonitorFilter::ours(std::string_view line) const {
   for (const std::string_view of_the_connection : {"CLIENT", "SELECT", "HELLO", "AUTH"}) {
     if (equals_ignoring_case(name, of_the_connection)) return true;
   }
-  return name == "PING" && quoted(words).starts_with(upstream::Multiplexer::kCheckMark);
+  return name == "PING" && quoted(words).starts_with(upstream::kOwnPing);
 }
 
 /// Redis does not show who somebody says to be.

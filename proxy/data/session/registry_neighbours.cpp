@@ -50,6 +50,7 @@ void Registry::collect(std::uint64_t gathering, Gathered part) {
   Gathered& all = found->second.found;
   std::move(part.items.begin(), part.items.end(), std::back_inserter(all.items));
   all.places.insert(all.places.end(), part.places.begin(), part.places.end());
+  std::move(part.hot_keys.begin(), part.hot_keys.end(), std::back_inserter(all.hot_keys));
   if (--found->second.missing > 0) return;
   Gathering whole = std::move(found->second);
   gatherings_.erase(found);

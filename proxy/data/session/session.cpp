@@ -179,14 +179,15 @@ Session::Step Session::handle(const command::Spec& spec, const resp::Command& co
   state_.last_command = &spec;
   if (pause_ != Pause::Mode::kNone && held_by_pause(spec, command)) return Step::kWait;
   if (doomed_) return handle_doomed(spec);
-  if (spec.name.empty() && !in_multi_) return handle_unknown(spec, command);
+  if (spec.name.empty() && !transaction_.open) return handle_unknown(spec, command);
   return handle_known(spec, command, name);
 }
 
 /// A name that the table does not have: our own command, one the upstream has told us about, or
 /// nobody's.
 Session::Step Session::handle_unknown(const command::Spec& spec, const resp::Command& command) {
-  if (context_.pillion != nullptr && equals_ignoring_case(command.name(), context_.pillion->name))
+  const bool named = context_.pillion != nullptr && !context_.pillion->name.empty();
+  if (named && equals_ignoring_case(command.name(), context_.pillion->name))
     return handle_pillion(command);
   const auto learned = context_.learned != nullptr ? context_.learned->load() : nullptr;
   const state::LearnedCommand* found = learned ? learned->find(command.name()) : nullptr;
@@ -249,12 +250,12 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
 Session::Step Session::forward_with_care(const command::Spec& spec, const resp::Command& command) {
   const std::string_view name = spec.name;
   if (name == "INFO") {
-    if (lease_ == nullptr || !in_multi_) return forward(spec, command, info_reply(command));
+    if (lease_ == nullptr || !transaction_.open) return forward(spec, command, info_reply(command));
   } else if (name == "SCRIPT|LOAD") {
     return forward_script_body(spec, command, command.arg(2));
   } else if (name == "SCRIPT|FLUSH") {
     context_.scripts.forget_all();
-  } else if (spec.is(command::kPubsub) && !in_multi_) {
+  } else if (spec.is(command::kPubsub) && !transaction_.open) {
     if (waits_for_subscriptions()) return Step::kWait;
     Outgoing extra;
     if (corrects_counts(spec, command, extra)) return forward(spec, command, std::move(extra));
@@ -365,7 +366,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     }
   }
 
-  const bool multi_open = in_multi_;
+  const bool multi_open = transaction_.open;
   TimeLimit limit = TimeLimit::kCommand;
   if (spec.route == command::Route::kBlock && !multi_open) limit = TimeLimit::kNone;
   if (spec.route == command::Route::kScript && !multi_open) limit = TimeLimit::kScript;
@@ -376,12 +377,12 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   if (multi_open) {
     // Queued now, done by EXEC: the keys are remembered for its reply.
     if (effect.kind == request::EffectKind::kKeys) {
-      transaction_names_.insert(transaction_names_.end(), names_scratch_.begin(),
+      transaction_.names.insert(transaction_.names.end(), names_scratch_.begin(),
                                 names_scratch_.end());
     }
-    transaction_effect_ = std::max(transaction_effect_, effect.kind);
-    transaction_writes_ = transaction_writes_ || writes(spec, command);
-    ++queued_;
+    transaction_.effect = std::max(transaction_.effect, effect.kind);
+    transaction_.writes = transaction_.writes || writes(spec, command);
+    ++transaction_.queued;
     slot = lane_slot({}, command_class, false);
   } else {
     if (extra.action == SlotAction::kNone) {
@@ -431,7 +432,7 @@ void Session::release_memory() {
   out_.release_memory();
   std::vector<std::string_view>().swap(keys_scratch_);
   std::vector<cache::NameHash>().swap(names_scratch_);
-  std::vector<cache::NameHash>().swap(transaction_names_);
+  std::vector<cache::NameHash>().swap(transaction_.names);
 }
 
 }  // namespace pillion::data::session

@@ -24,7 +24,6 @@
 // Ownership: owned by its ClientConnection; others know its Requester name. One thread.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,83 +35,20 @@
 #include "protocol/command/spec.hpp"
 #include "protocol/resp/request_parser.hpp"
 #include "proxy/data/fill/fill_link_fsm.hpp"
-#include "proxy/data/fill/invalidator.hpp"
-#include "proxy/data/pubsub/census.hpp"
-#include "proxy/data/pubsub/fanout.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/request/effects.hpp"
-#include "proxy/data/request/reader.hpp"
-#include "proxy/data/request/script_store.hpp"
 #include "proxy/data/session/client_list.hpp"
 #include "proxy/data/session/client_state.hpp"
 #include "proxy/data/session/local_commands.hpp"
 #include "proxy/data/session/monitor_filter.hpp"
-#include "proxy/data/session/pillion_report.hpp"
-#include "proxy/data/session/queued_changes.hpp"
 #include "proxy/data/session/reply_slots.hpp"
-#include "proxy/data/session/services.hpp"
+#include "proxy/data/session/session_context.hpp"
 #include "proxy/data/session/subscriptions.hpp"
 #include "proxy/data/session/tracking_state.hpp"
-#include "proxy/data/upstream/lane.hpp"
+#include "proxy/data/session/transaction.hpp"
 #include "proxy/net/write_queue.hpp"
-#include "proxy/state/counters.hpp"
-#include "proxy/state/learned_commands.hpp"
-#include "proxy/state/published.hpp"
-#include "proxy/state/topology_snapshot.hpp"
 
 namespace pillion::data::session {
-
-/// Commands parsed ahead of being handled, so that the cache lines their lookups need arrive
-/// together. One per worker: sessions take turns.
-struct Ahead {
-  bool busy = false;  // a session's turn is under way
-  struct Item {
-    resp::Command command;
-    const command::Spec* spec = nullptr;
-    std::size_t consumed = 0;
-    cache::NameHash name = 0;
-    bool hashed = false;
-  };
-  std::array<Item, 16> items;
-};
-
-/// What a subscribed client may leave unread, as in Redis.
-struct SubscriberLimits {
-  std::size_t hard = 32UL << 20;
-  std::size_t soft = 8UL << 20;  // no longer than soft_time
-  state::Nanos soft_time = 60 * state::kSecond;
-};
-
-/// What all sessions of a worker share.
-struct SessionContext {
-  upstream::LaneProvider& lanes;
-  request::Reader& reader;
-  fill::Invalidator& invalidator;
-  FenceService& fences;
-  Neighbours& neighbours;
-  AllClients& all_clients;
-  pubsub::Fanout& fanout;
-  pubsub::Census& census;
-  request::ScriptStore& scripts;
-  state::Counters& counters;
-  const state::Published<state::TopologySnapshot>& topology;
-  std::uint32_t worker = 0;
-  bool cache_enabled = true;
-  upstream::Identity identity;  // Pillion's own
-  std::uint32_t database = 0;   // of upstream.url
-  std::string upstream_name;    // for error texts
-  state::Nanos command_timeout = 5 * state::kSecond;
-  state::Nanos output_stall_timeout = 10 * state::kSecond;
-  std::size_t output_limit = 64UL << 20;
-  std::uint32_t max_pipeline = 1024;
-  std::uint32_t max_fetches = 64;  // of one client at once: together they fit its output limit
-  bool auth_required = false;      // the upstream wants a password that Pillion was not given
-  SubscriberLimits subscriber_limits{};
-  std::uint32_t max_subscriptions = 10000;                            // of one client
-  const state::Published<state::LearnedCommands>* learned = nullptr;  // null: nothing is learnt
-  const PillionServices* pillion = nullptr;  // null: no section in INFO; no name in it: no command
-  Ahead ahead;
-};
 
 class Session {
  public:
@@ -252,6 +188,7 @@ class Session {
   void show_clients(std::uint64_t sequence, ClientFilter filter);
   void show_hot_keys(std::uint64_t sequence, std::size_t count);
   void show_to_monitors(const resp::Command& command);
+  void show_note_to_monitors(const Slot& slot);
 
   // session_tracking.cpp: the application's own client-side cache
   Step set_tracking(const command::Spec& spec, const resp::Command& command);
@@ -294,9 +231,9 @@ class Session {
   Step forward_script_body(const command::Spec& spec, const resp::Command& command,
                            std::string_view body);
   Step handle_in_multi(const command::Spec& spec, const resp::Command& command);
-  void end_transaction();
   bool keeps_lease() const {
-    return in_multi_ || watching_ || relay_ || large_ || tracking_.on || tracking_.asked;
+    return transaction_.open || transaction_.watching || relay_ || large_ || tracking_.on ||
+           tracking_.asked;
   }
   Step handle_doomed(const command::Spec& spec);
   Step handle_lost_lease(const command::Spec& spec, const resp::Command& command);
@@ -370,9 +307,6 @@ class Session {
   std::uint32_t on_lane_ = 0;   // unanswered commands of ours on shared_ or lease_
   bool lease_suspect_ = false;  // of the lease or the spare: a script ran there
   bool lease_dirty_ = false;    // its state is not that of a fresh connection
-  bool in_multi_ = false;
-  bool watching_ = false;
-  bool doomed_ = false;  // the lease was lost inside a transaction: all fails until EXEC or DISCARD
   bool relay_ = false;
   bool replica_ = false;                    // the relay was asked for by SYNC or its like
   std::uint32_t scripts_out_ = 0;           // unanswered commands that run scripts
@@ -397,14 +331,9 @@ class Session {
   request::NameFilter write_filter_;  // I10: keys with unanswered writes
   std::uint32_t reads_out_ = 0;
   request::NameFilter read_filter_;  // keys with unanswered fetches
-  // of the open transaction
-  std::vector<cache::NameHash> transaction_names_;
-  request::EffectKind transaction_effect_ = request::EffectKind::kNone;
-  bool refused_ = false;               // a command was: EXEC becomes EXECABORT
-  bool transaction_writes_ = false;    // CLIENT PAUSE WRITE holds its EXEC back
-  std::uint32_t queued_ = 0;           // commands since MULTI
-  QueuedChanges queued_changes_;       // of the open MULTI
+  Transaction transaction_;
   RingQueue<QueuedChanges> executed_;  // of each unanswered EXEC
+  bool doomed_ = false;  // the lease was lost inside a transaction: all fails until EXEC or DISCARD
 
   // subscriptions
   Subscriptions subscriptions_;
@@ -425,12 +354,14 @@ class Session {
   std::vector<ClientPlace> redirect_sources_;
   std::unique_ptr<MonitorFilter> monitor_;  // in MONITOR
 
-  // a pending change of state: AUTH, HELLO, SELECT
-  std::optional<upstream::Identity> pending_identity_;
-  std::uint32_t pending_database_ = 0;
-  int pending_protocol_ = 0;
-  std::optional<std::string> pending_name_;
-  std::string pending_error_;  // of a HELLO whose AUTH succeeds nevertheless
+  // What AUTH, HELLO or SELECT make of the session when they are accepted.
+  struct {
+    std::optional<upstream::Identity> identity;
+    std::uint32_t database = 0;
+    int protocol = 0;  // 0: as it is
+    std::optional<std::string> name;
+    std::string error;  // of a HELLO whose AUTH succeeds nevertheless
+  } pending_;
 
   struct Paused {
     std::uint64_t slot;  // whose reply it is; 0: a relay

@@ -42,8 +42,8 @@ std::string integer(std::int64_t value) {
 Activity Session::activity() const {
   Activity activity;
   activity.blocked = blocking_ || held_;
-  activity.in_multi = in_multi_;
-  activity.watching = watching_;
+  activity.in_multi = transaction_.open;
+  activity.watching = transaction_.watching;
   activity.monitor = monitor_ != nullptr;
   activity.replica = relay_ && replica_;
   activity.tracking = tracking_.on;
@@ -53,7 +53,7 @@ Activity Session::activity() const {
   activity.channels = subscriptions_.size(pubsub::Kind::kChannel);
   activity.patterns = subscriptions_.size(pubsub::Kind::kPattern);
   activity.shard_channels = subscriptions_.size(pubsub::Kind::kShard);
-  activity.queued = queued_;
+  activity.queued = transaction_.queued;
   activity.query_bytes = query_bytes_;
   activity.output_bytes = output_bytes();
   activity.redirect = tracking_.redirection.client;
@@ -341,7 +341,7 @@ bool Session::held_by_pause(const command::Spec& spec, const resp::Command& comm
   if (!command::arity_ok(spec, command.argc())) return false;
   bool holds = pause_ == Pause::Mode::kAll;
   if (!holds)
-    holds = spec.name == "EXEC" ? in_multi_ && transaction_writes_ : writes(spec, command);
+    holds = spec.name == "EXEC" ? transaction_.open && transaction_.writes : writes(spec, command);
   if (holds && !held_) {
     held_ = true;
     context_.all_clients.pause.hold();
@@ -409,6 +409,13 @@ void Session::show_hot_keys(std::uint64_t sequence, std::size_t count) {
     session.finish_gather(at, out);
   };
   context_.neighbours.gather(requester(sequence), ask, done);
+}
+
+/// SELECT is shown in the database it chose.
+void Session::show_note_to_monitors(const Slot& slot) {
+  resp::RequestParser parser;
+  if (!slot.note.empty() && parser.parse(slot.note) == resp::RequestParser::Result::kCommand)
+    show_to_monitors(parser.command());
 }
 
 void Session::on_monitor_line(std::string_view line) {

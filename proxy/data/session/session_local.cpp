@@ -21,7 +21,8 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
   const bool changes_state =
       name == "AUTH" || name == "HELLO" || name == "SELECT" || name == "RESET";
   if (changes_state && !slots_.empty()) return Step::kWait;
-  const bool shown = name != "PING" || context_.all_clients.scripts.load() == 0;
+  const bool shown = !spec.is(command::kAdmin) && name != "QUIT" && name != "SELECT" &&
+                     (name != "PING" || context_.all_clients.scripts.load() == 0);
   if (shown && context_.all_clients.monitors.load(std::memory_order_relaxed) != 0)
     show_to_monitors(command);
   if (name == "RESET") {
@@ -105,25 +106,25 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
 
 /// Who the session is when AUTH succeeds.
 void Session::expect_auth(const resp::Command& command) {
-  pending_protocol_ = 0;
-  pending_name_.reset();
-  pending_error_.clear();
-  pending_identity_.emplace();
-  if (command.argc() == 3) pending_identity_->user = command.arg(1);
-  pending_identity_->password = command.arg(command.argc() - 1);
+  pending_.protocol = 0;
+  pending_.name.reset();
+  pending_.error.clear();
+  pending_.identity.emplace();
+  if (command.argc() == 3) pending_.identity->user = command.arg(1);
+  pending_.identity->password = command.arg(command.argc() - 1);
 }
 
 /// What the session is when HELLO succeeds; false: HELLO itself is malformed, though it may
 /// authenticate.
 bool Session::expect_hello(Hello hello) {
   const bool well_formed = hello.error.empty();
-  pending_error_ = std::move(hello.error);
-  pending_protocol_ = well_formed ? hello.protocol : 0;
-  pending_name_.reset();
-  if (well_formed) pending_name_ = std::move(hello.name);
-  pending_identity_.reset();
+  pending_.error = std::move(hello.error);
+  pending_.protocol = well_formed ? hello.protocol : 0;
+  pending_.name.reset();
+  if (well_formed) pending_.name = std::move(hello.name);
+  pending_.identity.reset();
   if (hello.authenticate)
-    pending_identity_ = upstream::Identity{std::move(hello.user), std::move(hello.password)};
+    pending_.identity = upstream::Identity{std::move(hello.user), std::move(hello.password)};
   return well_formed;
 }
 
@@ -156,7 +157,9 @@ Session::Step Session::select(const resp::Command& command) {
   const auto database = parse_database(command.arg(1));
   // What is no number changes nothing on a shared connection: the upstream words the error.
   if (!database) return forward(command::find("SELECT"), command);
+  const bool monitored = context_.all_clients.monitors.load(std::memory_order_relaxed) != 0;
   if (*database == state_.database) {
+    if (monitored) show_to_monitors(command);
     std::string out;
     resp::append_simple(out, "OK");
     reply_locally(out);
@@ -171,9 +174,10 @@ Session::Step Session::select(const resp::Command& command) {
     shared_ = nullptr;
     return Step::kNext;
   }
-  pending_database_ = *database;
+  pending_.database = *database;
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.action = SlotAction::kSelect;
+  if (monitored) slot.note = command.raw();
   slot.discard = discards_reply();
   slot.unanswered = 1;
   ++on_lane_;

@@ -46,22 +46,11 @@ void Session::drop_lease() {
   if (!lease_) return;
   // First forgotten, then ended: what is outstanding on it comes back as lost.
   const auto way = std::exchange(lease_, nullptr);
-  end_transaction();
+  transaction_.end();
   relay_ = false;
   lease_dirty_ = false;
   end_tracking();
   context_.lanes.give_back(way, upstream::LaneCondition::kSpent, now_);
-}
-
-void Session::end_transaction() {
-  in_multi_ = false;
-  watching_ = false;
-  refused_ = false;
-  queued_ = 0;
-  queued_changes_.clear();
-  transaction_writes_ = false;
-  transaction_names_.clear();
-  transaction_effect_ = request::EffectKind::kNone;
 }
 
 void Session::drop_spare() {
@@ -69,39 +58,6 @@ void Session::drop_spare() {
   const auto condition = std::exchange(lease_suspect_, false) ? upstream::LaneCondition::kSuspect
                                                               : upstream::LaneCondition::kClean;
   context_.lanes.give_back(std::exchange(spare_, nullptr), condition, now_);
-}
-
-Session::Step Session::handle_doomed(const command::Spec& spec) {
-  if (spec.name == "EXEC" || spec.name == "DISCARD") doomed_ = false;
-  if (spec.name == "QUIT" || spec.name == "RESET") {
-    doomed_ = false;
-    if (spec.name == "RESET") {
-      if (!slots_.empty()) return Step::kWait;
-      reset();
-      return Step::kNext;
-    }
-    std::string out;
-    resp::append_simple(out, "OK");
-    reply_locally(out);
-    begin_close(state::DisconnectReason::kQuit);
-    return Step::kNext;
-  }
-  fail_locally("ERR upstream " + context_.upstream_name +
-               " was lost: the transaction is gone, nothing of it was done");
-  return Step::kNext;
-}
-
-Session::Step Session::handle_lost_lease(const command::Spec& spec, const resp::Command& command) {
-  const bool open = in_multi_ || watching_;
-  doomed_ = in_multi_ || (watching_ && spec.name == "MULTI");
-  drop_lease();
-  if (doomed_) return handle_doomed(spec);  // EXEC and DISCARD end it at once
-  if (!open || spec.name == "QUIT" || spec.name == "RESET") {
-    return slots_.empty() ? handle_normal(spec, command, nullptr) : Step::kWait;
-  }
-  fail_locally("ERR upstream " + context_.upstream_name +
-               " was lost: the transaction is gone, nothing of it was done");
-  return Step::kNext;
 }
 
 Session::Step Session::handle_leased(const command::Spec& spec, const resp::Command& command) {
@@ -115,14 +71,14 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
     return Step::kNext;
   }
 
-  if (in_multi_) return handle_in_multi(spec, command);
+  if (transaction_.open) return handle_in_multi(spec, command);
   if (name == "MULTI" || name == "WATCH" || name == "UNWATCH") {
     Outgoing extra;
     if (name == "MULTI") extra.action = SlotAction::kMulti;
     const Step step = forward(spec, command, std::move(extra));
     if (step == Step::kWait) return step;
-    if (name == "MULTI") in_multi_ = true;
-    watching_ = name == "WATCH" || (watching_ && name == "MULTI");
+    if (name == "MULTI") transaction_.open = true;
+    transaction_.watching = name == "WATCH" || (transaction_.watching && name == "MULTI");
     return step;
   }
   switch (spec.route) {
@@ -154,80 +110,6 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
   return forward(spec, command);
 }
 
-/// Commands whose effect at EXEC would be on a connection that is not the client's.
-bool Session::must_not_be_queued(const command::Spec& spec) const {
-  const std::string_view name = spec.name;
-  if (name == "CLIENT|TRACKING" || name == "CLIENT|REPLY") return true;
-  // On a connection that tracks for the client they mean just that.
-  if (name == "CLIENT|GETREDIR" || name == "CLIENT|TRACKINGINFO")
-    return tracking_.redirection.client != 0;
-  const bool of_others = name == "CLIENT|LIST" || name == "CLIENT|KILL" || name == "CLIENT|UNBLOCK";
-  return of_others || spec.route == command::Route::kRelay ||
-         spec.route == command::Route::kSubscribe;
-}
-
-/// Commands that change or show the session itself, or what Pillion keeps for all. The upstream is
-/// told those that change its connection too; a place in EXEC's array is kept by a PING for the
-/// others.
-bool Session::changes_session(const command::Spec& spec, bool& upstream_too) const {
-  const std::string_view name = spec.name;
-  upstream_too = name == "SELECT" || name == "AUTH" || name == "HELLO" || name == "SCRIPT|FLUSH" ||
-                 name == "CLIENT|NO-EVICT";  // it wants a permission
-  return upstream_too || (name.starts_with("CLIENT|") && upstream_knows(spec) &&
-                          spec.route == command::Route::kLocal && name != "CLIENT|CACHING" &&
-                          name != "CLIENT|GETREDIR" && name != "CLIENT|TRACKINGINFO");
-}
-
-Session::Step Session::handle_in_multi(const command::Spec& spec, const resp::Command& command) {
-  const std::string_view name = spec.name;
-  if (name == "EXEC" && !refused_) return submit_exec(command);
-  if (name == "EXEC" || name == "DISCARD") {
-    Outgoing extra;
-    if (name == "EXEC") {
-      extra.action = SlotAction::kAborted;
-      resp::append_request(extra.request, {"DISCARD"});
-    }
-    in_multi_ = false;  // the reply is DISCARD's, not QUEUED
-    const Step step = forward(command::find("DISCARD"), command, std::move(extra));
-    if (step == Step::kWait) {
-      in_multi_ = true;
-      return step;
-    }
-    end_transaction();
-    return step;
-  }
-  if (must_not_be_queued(spec)) {
-    refused_ = true;
-    fail_locally("ERR this command is not allowed inside MULTI through Pillion");
-    return Step::kNext;
-  }
-  // These two are answered at once, by an error that does not abort the transaction.
-  if (name == "MULTI" || name == "WATCH") {
-    const Step step = forward(spec, command);
-    if (step == Step::kNext) --queued_;
-    return step;
-  }
-  bool upstream_too = false;
-  if (changes_session(spec, upstream_too)) {
-    Outgoing extra;
-    // A pause that is over when it begins asks for the permission.
-    if (name == "CLIENT|PAUSE" || name == "CLIENT|UNPAUSE") {
-      resp::append_request(extra.request, {"CLIENT", "PAUSE", "0", "WRITE"});
-    } else if (!upstream_too) {
-      resp::append_request(extra.request, {"PING"});
-    }
-    const std::uint32_t position = queued_;
-    const Step step = forward(spec, command, std::move(extra));
-    if (step == Step::kWait) return step;
-    queued_changes_.push_back({position, std::string(command.raw())});
-    lease_dirty_ = lease_dirty_ || upstream_too;
-    return step;
-  }
-  if (spec.route == command::Route::kScript) return forward_script(spec, command);
-  lease_dirty_ = lease_dirty_ || spec.route == command::Route::kDisposable;
-  return forward(spec, command);
-}
-
 /// AUTH, HELLO and SELECT while the lease is open beyond them: it is the client's own connection,
 /// so it is told as well.
 Session::Step Session::change_state_on_lease(const command::Spec& spec,
@@ -236,7 +118,7 @@ Session::Step Session::change_state_on_lease(const command::Spec& spec,
   if (spec.name == "SELECT") {
     const auto database = parse_database(command.arg(1));
     if (!database) return forward(spec, command);
-    pending_database_ = *database;
+    pending_.database = *database;
     extra.action = SlotAction::kSelect;
   } else if (spec.name == "AUTH") {
     if (command.argc() > 3) return forward(spec, command);
@@ -265,7 +147,7 @@ Session::Step Session::wait_for_replicas(const command::Spec& spec, const resp::
     return Step::kWait;
   }
   std::string ping;
-  resp::append_request(ping, {"PING"});
+  resp::append_request(ping, {"PING", std::string(upstream::kOwnPing) + "wait"});
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.discard = true;
   slot.unanswered = 1;
@@ -273,68 +155,6 @@ Session::Step Session::wait_for_replicas(const command::Spec& spec, const resp::
   lease_->submit(ping, requester(slots_.back_sequence()), CommandClass::kWrite, TimeLimit::kCommand,
                  now_);
   return forward(spec, command);
-}
-
-/// EVAL and SCRIPT LOAD: a script we had not seen is kept in mind, unless it turns out not to
-/// compile.
-Session::Step Session::forward_script_body(const command::Spec& spec, const resp::Command& command,
-                                           std::string_view body) {
-  Outgoing extra;
-  extra.note = context_.scripts.remember(body);
-  if (!extra.note.empty()) extra.action = SlotAction::kScriptBody;
-  return forward(spec, command, std::move(extra));
-}
-
-Session::Step Session::forward_script(const command::Spec& spec, const resp::Command& command) {
-  const bool by_digest = spec.name == "EVALSHA" || spec.name == "EVALSHA_RO";
-  const bool by_body = spec.name == "EVAL" || spec.name == "EVAL_RO";
-  if (by_body && !in_multi_) return forward_script_body(spec, command, command.arg(1));
-  if (!by_digest) return forward(spec, command);
-  const auto script = context_.scripts.find(command.arg(1));
-  if (!script) return forward(spec, command);
-  // Nothing can be mended inside EXEC, so the script itself is queued.
-  if (in_multi_)
-    return forward(spec, command, {.request = request::eval_request(command, *script)});
-  return forward(spec, command,
-                 {.action = SlotAction::kScript, .note = std::string(command.raw())});
-}
-
-Session::Step Session::submit_exec(const resp::Command& command) {
-  if (lease_->congested()) {
-    congested_ = true;
-    return Step::kWait;
-  }
-  Slot& slot = new_slot(Slot::State::kUpstream);
-  slot.action = SlotAction::kExec;
-  slot.script = true;
-  count_script();
-  slot.discard = discards_reply();
-  slot.unanswered = 1;
-  if (context_.cache_enabled) {
-    // Keys beside an unknown effect are covered by the fence; everything covers all.
-    slot.effect = transaction_effect_;
-    slot.needs_fence = slot.effect == request::EffectKind::kUnknown;
-    if (slot.effect == request::EffectKind::kUnknown ||
-        slot.effect == request::EffectKind::kEverything) {
-      write_filter_.add_all();
-    }
-    if (!transaction_names_.empty()) {
-      slot.keys = static_cast<std::uint32_t>(transaction_names_.size());
-      for (const cache::NameHash name : transaction_names_) {
-        write_names_.push_back(name);
-        write_filter_.add(name);
-      }
-    }
-    if (slot.effect != request::EffectKind::kNone) ++writes_out_;
-  }
-  ++on_lane_;
-  // What follows must find the session as these leave it.
-  awaiting_ = awaiting_ || !queued_changes_.empty();
-  executed_.push_back(std::exchange(queued_changes_, {}));
-  end_transaction();
-  lease_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kWrite,
-                 TimeLimit::kScript, now_);
-  return Step::kNext;
 }
 
 Session::Step Session::start_relay(const command::Spec& spec, const resp::Command& command) {
@@ -431,9 +251,9 @@ Session::Step Session::begin_large(const resp::Command& command) {
                        spec->key_rule == command::KeyRule::kRange && spec->first_key == 1 &&
                        spec->last_key == 1 && command.argc() > 1;
   const auto effect = one_key ? request::EffectKind::kKeys : request::EffectKind::kUnknown;
-  if (in_multi_) {
-    transaction_effect_ = std::max(transaction_effect_, effect);
-    if (one_key) transaction_names_.push_back(cache::hash_name(command.arg(1)));
+  if (transaction_.open) {
+    transaction_.effect = std::max(transaction_.effect, effect);
+    if (one_key) transaction_.names.push_back(cache::hash_name(command.arg(1)));
     return Step::kNext;
   }
   slot.effect = effect;

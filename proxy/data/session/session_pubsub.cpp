@@ -28,6 +28,7 @@ Kind kind_of(std::string_view name) {
 Session::Step Session::handle_subscribe(const command::Spec& spec, const resp::Command& command) {
   // What was asked before is answered before, and what is published comes behind its confirmation.
   if (!slots_.empty()) return Step::kWait;
+  if (context_.all_clients.monitors.load(std::memory_order_relaxed) != 0) show_to_monitors(command);
   settling_.kind = kind_of(spec.name);
   settling_.subscribe = spec.name.find("UNSUB") == std::string_view::npos;
   settling_.names.clear();
@@ -144,7 +145,7 @@ bool Session::waits_for_subscriptions() {
 /// Counts of receivers that the upstream reports see one of us where there may be many.
 bool Session::corrects_counts(const command::Spec& spec, const resp::Command& command,
                               Outgoing& extra) {
-  if (!context_.census.any() || in_multi_) return false;
+  if (!context_.census.any() || transaction_.open) return false;
   if (spec.name == "PUBLISH" || spec.name == "SPUBLISH") {
     extra.action = spec.name == "PUBLISH" ? SlotAction::kPublish : SlotAction::kShardPublish;
     extra.note = command.arg(1);

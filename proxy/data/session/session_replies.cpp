@@ -264,8 +264,9 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
     case SlotAction::kSelect:
       awaiting_ = false;
       if (ok) {
-        state_.database = pending_database_;
+        state_.database = pending_.database;
         drop_spare();
+        show_note_to_monitors(slot);
       }
       break;
     case SlotAction::kAuth:
@@ -273,8 +274,8 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
       awaiting_ = false;
       if (!ok) break;
       on_identity_reply();
-      if (!pending_error_.empty()) {
-        resp::append_error(own, std::exchange(pending_error_, {}));
+      if (!pending_.error.empty()) {
+        resp::append_error(own, std::exchange(pending_.error, {}));
       } else if (slot.action == SlotAction::kHello) {
         append_hello(own, state_, *context_.topology.load());
       }
@@ -322,62 +323,10 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
   return Answer::kComplete;
 }
 
-/// What was sent behind the MULTI is done at once and not by an EXEC, so nobody erases what it
-/// writes: fences are as good.
-void Session::on_multi_refused(std::uint64_t sequence) {
-  if (context_.cache_enabled) {
-    for (std::uint64_t behind = sequence + 1; Slot* slot = slots_.find(behind); ++behind) {
-      if (slot->state == Slot::State::kUpstream) slot->needs_fence = true;
-    }
-  }
-  if (in_multi_) end_transaction();
-}
-
-QueuedChanges Session::take_executed() {
-  if (executed_.empty()) return {};
-  QueuedChanges changes = std::move(executed_.front());
-  executed_.pop_front();
-  if (!changes.empty()) awaiting_ = false;
-  return changes;
-}
-
-/// What was queued about the session holds from here. Gives the reply when it is ours to give.
-std::string Session::apply_queued_change(const resp::Command& command, std::string_view reply) {
-  std::string own;
-  const std::string_view name = command::find(command.name()).name;
-  const bool ok = reply.front() != '-';
-  if (name == "SCRIPT") {
-    if (ok) context_.scripts.forget_all();
-  } else if (name == "SELECT") {
-    const auto database = parse_database(command.arg(1));
-    if (ok && database) state_.database = *database;
-  } else if (name == "AUTH") {
-    expect_auth(command);
-    if (ok) on_identity_reply();
-  } else if (name == "HELLO") {
-    const bool well_formed = expect_hello(parse_hello(command));
-    if (ok && well_formed) {
-      on_identity_reply();
-      append_hello(own, state_, *context_.topology.load());
-    }
-  } else if (!ok) {
-    return own;
-  } else if (equals_ignoring_case(command.arg(1), "PAUSE")) {
-    pause_clients(command, own);
-  } else if (equals_ignoring_case(command.arg(1), "UNPAUSE")) {
-    context_.all_clients.pause.end();
-  } else if (equals_ignoring_case(command.arg(1), "INFO")) {
-    append_text(own, client_line(state_, activity(), now_) + "\n", state_.protocol);
-  } else {
-    answer_client(own, command, state_);
-  }
-  return own;
-}
-
 void Session::on_identity_reply() {
   drop_spare();
-  if (pending_identity_) {
-    state_.identity = *std::exchange(pending_identity_, std::nullopt);
+  if (pending_.identity) {
+    state_.identity = *std::exchange(pending_.identity, std::nullopt);
     state_.authenticated = true;
     // The upstream has just confirmed who this is; the L1 holds what the link's user may read
     // (I14).
@@ -385,23 +334,8 @@ void Session::on_identity_reply() {
     eligible_ =
         context_.cache_enabled && (same_user || !state::holds(state::Invariant::kI14Identity));
   }
-  if (pending_protocol_ != 0) state_.protocol = std::exchange(pending_protocol_, 0);
-  if (pending_name_) state_.name = *std::exchange(pending_name_, std::nullopt);
-}
-
-/// NOSCRIPT for a script we have seen: the upstream is shown it. Not when more of the client's
-/// commands are on their way, for they would be done before it.
-bool Session::heal_script(std::uint64_t sequence, Slot& slot, std::string_view reply) {
-  slot.action = SlotAction::kNone;
-  if (!reply.starts_with("-NOSCRIPT") || on_lane_ != 1 || !lease_) return false;
-  resp::RequestParser parser;
-  if (parser.parse(slot.note) != resp::RequestParser::Result::kCommand) return false;
-  const auto script = context_.scripts.find(parser.command().arg(1));
-  if (!script) return false;
-  context_.counters.scripts_healed.add();
-  lease_->submit(request::eval_request(parser.command(), *script), requester(sequence),
-                 slot.command_class, TimeLimit::kScript, now_);
-  return true;
+  if (pending_.protocol != 0) state_.protocol = std::exchange(pending_.protocol, 0);
+  if (pending_.name) state_.name = *std::exchange(pending_.name, std::nullopt);
 }
 
 /// INFO's text with what Pillion has to say; `reply` as it is where it is no text.

@@ -54,6 +54,9 @@ class Lane {
   virtual void close() = 0;
 };
 
+/// What PINGs of Pillion's own begin with, so that they can be told from those of clients.
+inline constexpr std::string_view kOwnPing = "pillion-";
+
 /// What a lease is worth when it ends.
 enum class LaneCondition : std::uint8_t {
   kSpent,    // commands are unanswered, or its state is not that of a fresh connection

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/resp/writer.hpp"
+#include "proxy/data/upstream/lane.hpp"
 
 namespace pillion::data::upstream {
 namespace {
@@ -53,7 +54,7 @@ void Multiplexer::begin_large(const Requester& to, state::Nanos now) {
 }
 
 void Multiplexer::submit_check(std::uint64_t nonce, state::Nanos now) {
-  const std::string text = std::string(kCheckMark) + std::to_string(nonce);
+  const std::string text = std::string(kOwnPing) + std::to_string(nonce);
   std::string request;
   resp::append_request(request, {"PING", text});
   check_.clear();

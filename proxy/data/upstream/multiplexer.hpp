@@ -31,9 +31,6 @@ struct TimeLimits {
 
 class Multiplexer {
  public:
-  /// What the text of a check begins with.
-  static constexpr std::string_view kCheckMark = "pillion-";
-
   enum class Status : std::uint8_t { kOk, kPause, kProtocolError };
 
   explicit Multiplexer(ReplySink& sink) : sink_(sink) {}

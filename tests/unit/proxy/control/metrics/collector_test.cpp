@@ -103,6 +103,11 @@ TEST_F(CollectorTest, SubscriptionsAreSummedOverWorkers) {
   EXPECT_EQ(value("pillion_pubsub_reconnects_total"), "1");
 }
 
+TEST_F(CollectorTest, ScriptsThatWereShownAgainAreCounted) {
+  data_plane.worker(1).scripts_healed.add(3);
+  EXPECT_EQ(value("pillion_scripts_healed_total"), "3");
+}
+
 TEST_F(CollectorTest, HistogramIsCumulativeAndInSeconds) {
   data_plane.worker(0).latency_l1.observe(60 * state::kMicrosecond, 2);
   data_plane.worker(1).latency_l1.observe(2 * state::kSecond);

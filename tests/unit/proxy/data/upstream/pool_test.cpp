@@ -131,7 +131,7 @@ TEST_F(PoolTest, LeasesAreLimitedAndReusedOnlyAfterTheirCheck) {
   settle();
   const auto [fd, nonce] = pinged();
   ASSERT_NE(fd, -1);
-  EXPECT_TRUE(nonce.starts_with(Multiplexer::kCheckMark)) << nonce;
+  EXPECT_TRUE(nonce.starts_with(kOwnPing)) << nonce;
   answer(fd, bulk(nonce));
   settle();
   EXPECT_EQ(pool_.lease({}, now), lease);

@@ -1,0 +1,210 @@
+// MULTI, EXEC, DISCARD and WATCH: what is queued means something at EXEC only, here as upstream.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "protocol/command/table.hpp"
+#include "protocol/resp/writer.hpp"
+#include "proxy/data/session/local_commands.hpp"
+#include "proxy/data/session/session.hpp"
+
+namespace pillion::data::session {
+
+Session::Step Session::handle_doomed(const command::Spec& spec) {
+  if (spec.name == "EXEC" || spec.name == "DISCARD") doomed_ = false;
+  if (spec.name == "QUIT" || spec.name == "RESET") {
+    doomed_ = false;
+    if (spec.name == "RESET") {
+      if (!slots_.empty()) return Step::kWait;
+      reset();
+      return Step::kNext;
+    }
+    std::string out;
+    resp::append_simple(out, "OK");
+    reply_locally(out);
+    begin_close(state::DisconnectReason::kQuit);
+    return Step::kNext;
+  }
+  fail_locally("ERR upstream " + context_.upstream_name +
+               " was lost: the transaction is gone, nothing of it was done");
+  return Step::kNext;
+}
+
+Session::Step Session::handle_lost_lease(const command::Spec& spec, const resp::Command& command) {
+  const bool open = transaction_.open || transaction_.watching;
+  doomed_ = transaction_.open || (transaction_.watching && spec.name == "MULTI");
+  drop_lease();
+  if (doomed_) return handle_doomed(spec);  // EXEC and DISCARD end it at once
+  if (!open || spec.name == "QUIT" || spec.name == "RESET") {
+    return slots_.empty() ? handle_normal(spec, command, nullptr) : Step::kWait;
+  }
+  fail_locally("ERR upstream " + context_.upstream_name +
+               " was lost: the transaction is gone, nothing of it was done");
+  return Step::kNext;
+}
+
+/// Commands whose effect at EXEC would be on a connection that is not the client's.
+bool Session::must_not_be_queued(const command::Spec& spec) const {
+  const std::string_view name = spec.name;
+  if (name == "CLIENT|TRACKING" || name == "CLIENT|REPLY") return true;
+  // On a connection that tracks for the client they mean just that.
+  if (name == "CLIENT|GETREDIR" || name == "CLIENT|TRACKINGINFO")
+    return tracking_.redirection.client != 0;
+  const bool of_others = name == "CLIENT|LIST" || name == "CLIENT|KILL" || name == "CLIENT|UNBLOCK";
+  return of_others || spec.route == command::Route::kRelay ||
+         spec.route == command::Route::kSubscribe;
+}
+
+/// Commands that change or show the session itself, or what Pillion keeps for all. The upstream is
+/// told those that change its connection too; a place in EXEC's array is kept by a PING for the
+/// others.
+bool Session::changes_session(const command::Spec& spec, bool& upstream_too) const {
+  const std::string_view name = spec.name;
+  upstream_too = name == "SELECT" || name == "AUTH" || name == "HELLO" || name == "SCRIPT|FLUSH" ||
+                 name == "CLIENT|NO-EVICT";  // it wants a permission
+  return upstream_too || (name.starts_with("CLIENT|") && upstream_knows(spec) &&
+                          spec.route == command::Route::kLocal && name != "CLIENT|CACHING" &&
+                          name != "CLIENT|GETREDIR" && name != "CLIENT|TRACKINGINFO");
+}
+
+Session::Step Session::handle_in_multi(const command::Spec& spec, const resp::Command& command) {
+  const std::string_view name = spec.name;
+  if (name == "EXEC" && !transaction_.refused) return submit_exec(command);
+  if (name == "EXEC" || name == "DISCARD") {
+    Outgoing extra;
+    if (name == "EXEC") {
+      extra.action = SlotAction::kAborted;
+      resp::append_request(extra.request, {"DISCARD"});
+    }
+    transaction_.open = false;  // the reply is DISCARD's, not QUEUED
+    const Step step = forward(command::find("DISCARD"), command, std::move(extra));
+    if (step == Step::kWait) {
+      transaction_.open = true;
+      return step;
+    }
+    transaction_.end();
+    return step;
+  }
+  if (must_not_be_queued(spec)) {
+    transaction_.refused = true;
+    fail_locally("ERR this command is not allowed inside MULTI through Pillion");
+    return Step::kNext;
+  }
+  // These two are answered at once, by an error that does not abort the transaction.
+  if (name == "MULTI" || name == "WATCH") {
+    const Step step = forward(spec, command);
+    if (step == Step::kNext) --transaction_.queued;
+    return step;
+  }
+  bool upstream_too = false;
+  if (changes_session(spec, upstream_too)) {
+    Outgoing extra;
+    // A pause that is over when it begins asks for the permission.
+    if (name == "CLIENT|PAUSE" || name == "CLIENT|UNPAUSE") {
+      resp::append_request(extra.request, {"CLIENT", "PAUSE", "0", "WRITE"});
+    } else if (!upstream_too) {
+      resp::append_request(extra.request, {"PING"});
+    }
+    const std::uint32_t position = transaction_.queued;
+    const Step step = forward(spec, command, std::move(extra));
+    if (step == Step::kWait) return step;
+    transaction_.changes.push_back({position, std::string(command.raw())});
+    lease_dirty_ = lease_dirty_ || upstream_too;
+    return step;
+  }
+  if (spec.route == command::Route::kScript) return forward_script(spec, command);
+  lease_dirty_ = lease_dirty_ || spec.route == command::Route::kDisposable;
+  return forward(spec, command);
+}
+
+Session::Step Session::submit_exec(const resp::Command& command) {
+  if (lease_->congested()) {
+    congested_ = true;
+    return Step::kWait;
+  }
+  Slot& slot = new_slot(Slot::State::kUpstream);
+  slot.action = SlotAction::kExec;
+  slot.script = true;
+  count_script();
+  slot.discard = discards_reply();
+  slot.unanswered = 1;
+  if (context_.cache_enabled) {
+    // Keys beside an unknown effect are covered by the fence; everything covers all.
+    slot.effect = transaction_.effect;
+    slot.needs_fence = slot.effect == request::EffectKind::kUnknown;
+    if (slot.effect == request::EffectKind::kUnknown ||
+        slot.effect == request::EffectKind::kEverything) {
+      write_filter_.add_all();
+    }
+    if (!transaction_.names.empty()) {
+      slot.keys = static_cast<std::uint32_t>(transaction_.names.size());
+      for (const cache::NameHash name : transaction_.names) {
+        write_names_.push_back(name);
+        write_filter_.add(name);
+      }
+    }
+    if (slot.effect != request::EffectKind::kNone) ++writes_out_;
+  }
+  ++on_lane_;
+  // What follows must find the session as these leave it.
+  awaiting_ = awaiting_ || !transaction_.changes.empty();
+  executed_.push_back(std::exchange(transaction_.changes, {}));
+  transaction_.end();
+  lease_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kWrite,
+                 TimeLimit::kScript, now_);
+  return Step::kNext;
+}
+
+/// What was sent behind the MULTI is done at once and not by an EXEC, so nobody erases what it
+/// writes: fences are as good.
+void Session::on_multi_refused(std::uint64_t sequence) {
+  if (context_.cache_enabled) {
+    for (std::uint64_t behind = sequence + 1; Slot* slot = slots_.find(behind); ++behind) {
+      if (slot->state == Slot::State::kUpstream) slot->needs_fence = true;
+    }
+  }
+  if (transaction_.open) transaction_.end();
+}
+
+QueuedChanges Session::take_executed() {
+  if (executed_.empty()) return {};
+  QueuedChanges changes = std::move(executed_.front());
+  executed_.pop_front();
+  if (!changes.empty()) awaiting_ = false;
+  return changes;
+}
+
+/// What was queued about the session holds from here. Gives the reply when it is ours to give.
+std::string Session::apply_queued_change(const resp::Command& command, std::string_view reply) {
+  std::string own;
+  const std::string_view name = command::find(command.name()).name;
+  const bool ok = reply.front() != '-';
+  if (name == "SCRIPT") {
+    if (ok) context_.scripts.forget_all();
+  } else if (name == "SELECT") {
+    const auto database = parse_database(command.arg(1));
+    if (ok && database) state_.database = *database;
+  } else if (name == "AUTH") {
+    expect_auth(command);
+    if (ok) on_identity_reply();
+  } else if (name == "HELLO") {
+    const bool well_formed = expect_hello(parse_hello(command));
+    if (ok && well_formed) {
+      on_identity_reply();
+      append_hello(own, state_, *context_.topology.load());
+    }
+  } else if (!ok) {
+    return own;
+  } else if (equals_ignoring_case(command.arg(1), "PAUSE")) {
+    pause_clients(command, own);
+  } else if (equals_ignoring_case(command.arg(1), "UNPAUSE")) {
+    context_.all_clients.pause.end();
+  } else if (equals_ignoring_case(command.arg(1), "INFO")) {
+    append_text(own, client_line(state_, activity(), now_) + "\n", state_.protocol);
+  } else {
+    answer_client(own, command, state_);
+  }
+  return own;
+}
+
+}  // namespace pillion::data::session

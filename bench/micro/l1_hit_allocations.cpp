@@ -71,6 +71,7 @@ class Nobody : public session::Neighbours,
  public:
   void gather(const Requester&, Ask, Done) override {}
   void deliver_push(const session::ClientPlace&, std::string) override {}
+  void forget_redirect(const session::ClientPlace&, const session::ClientPlace&) override {}
   void tell_target_left(const session::ClientPlace&, const Requester&) override {}
   void publish_monitor_line(std::string) override {}
   void add_monitor(const Requester&) override {}

@@ -116,6 +116,7 @@ class Registry : public ReplySink,
   std::vector<request::HotKey> hot_keys() override;
   void gather(const Requester& to, Ask ask, Done done) override;
   void deliver_push(const ClientPlace& to, std::string frame) override;
+  void forget_redirect(const ClientPlace& target, const ClientPlace& source) override;
   void tell_target_left(const ClientPlace& to, const Requester& target) override;
   void publish_monitor_line(std::string line) override;
   void add_monitor(const Requester& name) override { monitors_.push_back(name); }

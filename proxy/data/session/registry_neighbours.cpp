@@ -72,6 +72,15 @@ void Registry::deliver_push(const ClientPlace& to, std::string frame) {
   mark_dirty(to.name.session);
 }
 
+void Registry::forget_redirect(const ClientPlace& target, const ClientPlace& source) {
+  if (target.worker != worker_) {
+    post(target.worker,
+         [target, source](Registry& other) { other.forget_redirect(target, source); });
+    return;
+  }
+  if (Session* session = find(target.name)) session->remove_redirect_source(source);
+}
+
 void Registry::tell_target_left(const ClientPlace& to, const Requester& target) {
   if (to.worker != worker_) {
     post(to.worker, [to, target](Registry& other) { other.tell_target_left(to, target); });

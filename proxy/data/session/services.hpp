@@ -38,6 +38,8 @@ class Population {
 struct ClientPlace {
   std::uint32_t worker = 0;
   Requester name;
+
+  friend bool operator==(const ClientPlace&, const ClientPlace&) = default;
 };
 
 /// What a question to all workers brought together, in no order.
@@ -64,6 +66,8 @@ class Neighbours {
   virtual void gather(const Requester& to, Ask ask, Done done) = 0;
   /// Hands a RESP3 push frame to another client (CLIENT TRACKING REDIRECT).
   virtual void deliver_push(const ClientPlace& to, std::string frame) = 0;
+  /// A client redirects to `target` no longer.
+  virtual void forget_redirect(const ClientPlace& target, const ClientPlace& source) = 0;
   /// Tells another client that the one it redirects to is leaving.
   virtual void tell_target_left(const ClientPlace& to, const Requester& target) = 0;
   /// Hands a line to every client in MONITOR.

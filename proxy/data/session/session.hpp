@@ -79,6 +79,7 @@ class Session {
   void on_redirected_push(std::string_view frame);
   /// Another client redirects its invalidations here and wants to know when this one leaves.
   void add_redirect_source(const ClientPlace& source);
+  void remove_redirect_source(const ClientPlace& source);
   void on_redirect_target_left(const Requester& target);
   void open_receiver(std::uint64_t slot, const Gathered& found);
   void on_subscription_settled(std::uint64_t slot, std::string_view error);
@@ -200,6 +201,7 @@ class Session {
   Step tracking_info(const command::Spec& spec, const resp::Command& command);
   void on_tracking_reply(bool ok);
   void end_tracking();
+  void end_redirection(const Redirection& redirection);
   void drop_receiver(const std::shared_ptr<upstream::Lane>& receiver);
 
   // session_pubsub.cpp: subscriptions

@@ -3,6 +3,7 @@
 //   without REDIRECT   lease <- CLIENT TRACKING ...
 //   with REDIRECT id   every worker is asked for the client; then
 //                      receiver <- CLIENT ID; then lease <- CLIENT TRACKING ... REDIRECT that
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -70,6 +71,12 @@ void Session::add_redirect_source(const ClientPlace& source) {
   redirect_sources_.push_back(source);
 }
 
+/// Once for each time it was added: the same client may have asked twice.
+void Session::remove_redirect_source(const ClientPlace& source) {
+  const auto found = std::find(redirect_sources_.begin(), redirect_sources_.end(), source);
+  if (found != redirect_sources_.end()) redirect_sources_.erase(found);
+}
+
 void Session::open_receiver(std::uint64_t sequence, const Gathered& found) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kGather) return;
@@ -79,6 +86,7 @@ void Session::open_receiver(std::uint64_t sequence, const Gathered& found) {
     problem = "ERR The client ID you want redirect to does not exist";
   } else {
     redirection.target = found.places.front();
+    redirection.found = true;
     upstream::ChannelKey key = channel_key();
     key.protocol = 3;
     redirection.receiver = context_.lanes.lease(key, now_);
@@ -146,14 +154,14 @@ void Session::on_tracking_reply(bool ok) {
   tracking_.asked = false;
   Redirection redirection = std::exchange(tracking_.asked_redirection, {});
   if (!ok) {
-    drop_receiver(redirection.receiver);
+    end_redirection(redirection);
     return;
   }
   const auto old = std::exchange(tracking_.redirection, std::move(redirection));
   tracking_.on = tracking_.asked_on;
   tracking_.broadcast = tracking_.asked_broadcast;
   tracking_.broken = false;
-  drop_receiver(old.receiver);
+  end_redirection(old);
 }
 
 void Session::drop_receiver(const std::shared_ptr<upstream::Lane>& receiver) {
@@ -163,11 +171,16 @@ void Session::drop_receiver(const std::shared_ptr<upstream::Lane>& receiver) {
   dropping_receiver_ = false;
 }
 
+void Session::end_redirection(const Redirection& redirection) {
+  if (redirection.found)
+    context_.neighbours.forget_redirect(redirection.target, {context_.worker, requester(0)});
+  drop_receiver(redirection.receiver);
+}
+
 void Session::end_tracking() {
   const TrackingState ended = std::exchange(tracking_, {});
-  for (const auto& receiver : {ended.redirection.receiver, ended.asked_redirection.receiver}) {
-    drop_receiver(receiver);
-  }
+  end_redirection(ended.redirection);
+  end_redirection(ended.asked_redirection);
 }
 
 /// The client that our invalidations were redirected to has left. As Redis does, we find out when

@@ -21,6 +21,7 @@ namespace pillion::data::session {
 struct Redirection {
   std::uint64_t client = 0;  // our id of the target; 0: none
   ClientPlace target;
+  bool found = false;                        // `target` knows of us
   std::shared_ptr<upstream::Lane> receiver;  // its pushes are the target's
   std::uint64_t receiver_id = 0;             // at the upstream
   bool target_left = false;                  // nobody is there for its next push

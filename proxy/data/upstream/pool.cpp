@@ -96,7 +96,7 @@ void Pool::warm(Channel& channel, state::Nanos now) {
   // An upstream that is down gets no more attempts because of this.
   const bool reachable =
       !channel.shared_.empty() && channel.shared_.front()->status() == ConnectionFsm::Status::kLive;
-  while (channel.idle_.size() < wanted && (reachable || leased) &&
+  while (channel.idle_.size() < wanted && reachable &&
          context_.counters.upstream_dedicated.get() + options_.warm < options_.max_dedicated) {
     auto connection = open_dedicated(channel, now);
     if (!connection || !connection->accepts_commands()) return;

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -51,10 +50,8 @@ TEST(OwnConnections, AnEntryMovesWithoutBeingForgotten) {
 }
 
 TEST(OwnConnections, AreTheProcesss) {
-  std::optional<Entry> entry;
-  entry.emplace(own_connections(), "test:1", Role::kInternal);
+  const Entry entry(own_connections(), "test:1", Role::kInternal);
   EXPECT_EQ(own_connections().role_of("test:1"), Role::kInternal);
-  entry.reset();
 }
 
 }  // namespace

@@ -163,6 +163,7 @@ class SessionFixture : public ::testing::Test,
   void deliver_push(const ClientPlace& to, std::string frame) override {
     delivered_.emplace_back(to, std::move(frame));
   }
+  void forget_redirect(const ClientPlace&, const ClientPlace&) override {}
   void tell_target_left(const ClientPlace& to, const Requester&) override { told_.push_back(to); }
   void publish_monitor_line(std::string line) override { monitor_lines_.push_back(line); }
   void add_monitor(const Requester&) override {}

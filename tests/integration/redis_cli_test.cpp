@@ -42,6 +42,25 @@ TEST_F(RedisCli, ScanAndBigKeys) {
   EXPECT_NE(cli({"--bigkeys"}).find("Biggest string found"), std::string::npos);
 }
 
+TEST_F(RedisCli, RepeatsWatchesAndMeasures) {
+  EXPECT_EQ(cli({"-r", "3", "-i", "0.01", "INCR", "n"}), "1\n2\n3\n");
+  // Goes on until it is stopped, and keeps what it printed to itself unless told to write lines.
+  const std::string stat = run_to_end({"timeout", "2", "stdbuf", "-oL", "redis-cli", "-p",
+                                       std::to_string(pillion.port()), "--stat", "-i", "0.5"})
+                               .output;
+  EXPECT_NE(stat.find("keys"), std::string::npos) << stat;
+  EXPECT_GE(std::count(stat.begin(), stat.end(), '\n'), 4) << stat;
+  // min, max, avg, samples
+  const std::string latency = cli({"--latency", "-i", "0.3"});
+  EXPECT_GE(std::count(latency.begin(), latency.end(), ' '), 3) << latency;
+  EXPECT_NE(cli({"--memkeys"}).find("Biggest string found"), std::string::npos);
+}
+
+TEST_F(RedisCli, InteractiveHelp) {
+  const std::string help = cli({"HELP", "GET"});
+  EXPECT_NE(help.find("Get the value of a key"), std::string::npos) << help;
+}
+
 TEST_F(RedisCli, EvalAndFiles) {
   const std::string script = redis.directory().write("script.lua", "return {KEYS[1], ARGV[1]}");
   EXPECT_EQ(cli({"--eval", script, "key", ",", "argument"}), "key\nargument\n");

@@ -176,7 +176,7 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
       std::make_unique<data::fill::FillLinkFsm>(std::move(options), shared.cache, shared.links,
                                                 shared.invalidator, registry_, counters_));
   reader_.use_link(link_.get());
-  registry_.use_link(link_);
+  registry_.use_link(link_, shared.links);
 }
 
 // Posting and joining throw only for misuse of this class.

@@ -70,11 +70,21 @@ class LinkTable {
     return slots_[link].used.exchange(false, std::memory_order_relaxed);
   }
 
+  /// A fetch leaves on this link, under this generation.
+  void note_fetch(LinkId link, Generation generation) { slots_[link].fetched.store(generation); }
+  /// Nothing was fetched under the link's present generation: it has filled nothing that could be
+  /// served, and nothing is on its way. So there is nothing to prove by a fence (I8-F).
+  bool nothing_fetched(LinkId link) const {
+    const Generation present = slots_[link].generation.load();
+    return present == 0 || slots_[link].fetched.load() != present;
+  }
+
  private:
   struct alignas(64) Slot {
     std::atomic<Generation> generation{0};
     std::atomic<state::Nanos> synced_at{0};
     std::atomic<bool> used{false};
+    std::atomic<Generation> fetched{0};
   };
   std::array<Slot, kMaxLinks> slots_;
   std::atomic<Generation> next_generation_{1};

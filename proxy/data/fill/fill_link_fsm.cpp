@@ -90,6 +90,7 @@ void FillLinkFsm::send(Fetch fetch, state::Nanos now) {
   }
   Operation& operation = stage(Kind::kFetch, now);
   operation.generation = links_.generation(options_.link);
+  links_.note_fetch(options_.link, operation.generation);
   operation.fetch = std::make_unique<Fetch>(std::move(fetch));
   out_ += operation.fetch->request;
   for (std::size_t i = 0; i < operation.fetch->keys.size(); ++i) {

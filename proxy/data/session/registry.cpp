@@ -244,9 +244,19 @@ void Registry::start_fence(const Requester& to) {
 }
 
 void Registry::after_fence(std::function<void()> then) {
-  const fill::FenceId fence = (std::uint64_t{worker_} << kOriginShift) | next_fence_++;
-  fences_[fence] = {std::move(then), peers_.count()};
+  std::vector<std::uint32_t> asked;
   for (std::uint32_t worker = 0; worker < peers_.count(); ++worker) {
+    const bool idle =
+        links_ == nullptr || links_->nothing_fetched(static_cast<cache::LinkId>(worker));
+    if (!idle) asked.push_back(worker);
+  }
+  if (asked.empty()) {
+    then();
+    return;
+  }
+  const fill::FenceId fence = (std::uint64_t{worker_} << kOriginShift) | next_fence_++;
+  fences_[fence] = {std::move(then), static_cast<std::uint32_t>(asked.size())};
+  for (const std::uint32_t worker : asked) {
     if (worker == worker_) {
       ask_own_link(fence);
     } else {

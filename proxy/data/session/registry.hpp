@@ -66,8 +66,11 @@ class Registry : public ReplySink,
 
   /// What this worker's reader saw.
   void use_hot_keys(const request::HotKeys& hot_keys) { hot_keys_ = &hot_keys; }
-  /// Null when the cache is off.
-  void use_link(std::shared_ptr<fill::FillLink> link) { link_ = std::move(link); }
+  /// Not called when the cache is off. `links` has those of all workers, by their numbers.
+  void use_link(std::shared_ptr<fill::FillLink> link, const cache::LinkTable& links) {
+    link_ = std::move(link);
+    links_ = &links;
+  }
 
   /// A name for a new client; remove() ends it.
   Requester reserve();
@@ -157,6 +160,7 @@ class Registry : public ReplySink,
   const std::shared_ptr<net::Flushable> own_turn_;  // this, for the turn's end; owns nothing
   bool turn_asked_ = false;
   std::shared_ptr<fill::FillLink> link_;
+  const cache::LinkTable* links_ = nullptr;
   std::vector<Place> places_;
   std::vector<std::uint32_t> free_;
   std::size_t size_ = 0;

@@ -236,7 +236,7 @@ struct World::Worker {
     fsm = machine.get();
     link = std::make_shared<FillLink>(idle_io(), turn_end, world.topology_, std::move(machine));
     reader.use_link(link.get());
-    registry.use_link(link);
+    registry.use_link(link, world.links_);
   }
 
   state::Counters counters;

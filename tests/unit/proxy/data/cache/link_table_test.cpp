@@ -58,5 +58,23 @@ TEST(LinkTable, UseIsTakenOnce) {
   EXPECT_FALSE(links.take_used(1));
 }
 
+TEST(LinkTable, HasNothingToProveBeforeAFetchOfThePresentGeneration) {
+  LinkTable links;
+  EXPECT_TRUE(links.nothing_fetched(3)) << "not live";
+  const Generation first = links.open(3, 0);
+  EXPECT_TRUE(links.nothing_fetched(3));
+  links.note_fetch(3, first);
+  EXPECT_FALSE(links.nothing_fetched(3));
+  EXPECT_TRUE(links.nothing_fetched(4)) << "another link";
+  links.bump(3);
+  EXPECT_TRUE(links.nothing_fetched(3)) << "what was filled is never served again";
+  links.note_fetch(3, first);
+  EXPECT_TRUE(links.nothing_fetched(3)) << "sent under the generation that ended";
+  links.note_fetch(3, links.generation(3));
+  EXPECT_FALSE(links.nothing_fetched(3));
+  links.close(3);
+  EXPECT_TRUE(links.nothing_fetched(3));
+}
+
 }  // namespace
 }  // namespace pillion::cache

@@ -64,7 +64,12 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
   const std::string_view name = spec.name;
   if (!lease_->accepts_commands()) return handle_lost_lease(spec, command);
   if (name == "QUIT") return handle_local(spec, command);
-  if (!command::arity_ok(spec, command.argc())) return forward(spec, command);
+  if (!command::arity_ok(spec, command.argc())) {
+    const Step step = forward(spec, command);
+    // Redis takes a malformed EXEC for one that aborts.
+    if (name == "EXEC" && step == Step::kNext) transaction_.end();
+    return step;
+  }
   if (name == "RESET") {
     if (!slots_.empty()) return Step::kWait;
     reset();

@@ -311,5 +311,16 @@ TEST_F(SessionLease, ARelayedClientThatReadsNothingPausesItsLane) {
   EXPECT_EQ(leased().resumed_, 1);
 }
 
+TEST_F(SessionLease, AMalformedExecEndsTheTransaction) {
+  say("MULTI|EXEC now|CLIENT GETNAME");
+  EXPECT_EQ(leased().sent(), "MULTI|EXEC now");
+  answer(leased(),
+         "+OK\r\n-EXECABORT Transaction discarded because of: wrong number of arguments\r\n");
+  EXPECT_EQ(heard(),
+            "+OK\r\n-EXECABORT Transaction discarded because of: wrong number of arguments\r\n"
+            "$-1\r\n");
+  EXPECT_FALSE(session_->activity().in_multi);
+}
+
 }  // namespace
 }  // namespace pillion::data::session

@@ -6,7 +6,7 @@
 // count, its `error`. What was surely seen is count - error, and by that keys are ranked, so a key
 // that has only just been let in does not look hot.
 //
-//      read --1 of 16--> find by hash --yes--> ++count
+//      read --1 of 64--> find by hash --yes--> ++count
 //                             |
 //                             no --> the smallest counter becomes this key: error = count, ++count
 //
@@ -39,7 +39,7 @@ struct HotKey {
 
 class HotKeys {
  public:
-  static constexpr std::uint32_t kSampleEvery = 16;
+  static constexpr std::uint32_t kSampleEvery = 64;
   static constexpr std::size_t kCounters = 256;
   static constexpr std::size_t kMaxKey = 120;
   static constexpr state::Nanos kHalfLife = 10 * state::kSecond;

@@ -11,17 +11,12 @@ constexpr std::array<std::string_view, 3> kUnsubscribed = {"unsubscribe", "punsu
 
 }  // namespace
 
-std::size_t Subscriptions::size() const {
-  std::size_t all = 0;
-  for (const Names& names : names_) all += names.size();
-  return all;
-}
-
 bool Subscriptions::remove(pubsub::Kind kind, std::string_view name) {
   Names& names = of(kind);
   const auto found = names.find(name);
   if (found == names.end()) return false;
   names.erase(found);
+  --total_;
   return true;
 }
 

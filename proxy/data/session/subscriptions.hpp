@@ -15,11 +15,15 @@ namespace pillion::data::session {
 class Subscriptions {
  public:
   /// Of all kinds.
-  std::size_t size() const;
-  bool empty() const { return size() == 0; }
+  std::size_t size() const { return total_; }
+  bool empty() const { return total_ == 0; }
   std::size_t size(pubsub::Kind kind) const { return of(kind).size(); }
 
-  bool add(pubsub::Kind kind, std::string_view name) { return of(kind).emplace(name).second; }
+  bool add(pubsub::Kind kind, std::string_view name) {
+    const bool added = of(kind).emplace(name).second;
+    total_ += added ? 1 : 0;
+    return added;
+  }
   bool remove(pubsub::Kind kind, std::string_view name);
   bool contains(pubsub::Kind kind, std::string_view name) const { return of(kind).contains(name); }
   std::vector<std::string> names(pubsub::Kind kind) const {
@@ -27,6 +31,7 @@ class Subscriptions {
   }
   void clear() {
     for (Names& names : names_) names.clear();
+    total_ = 0;
   }
 
   /// The number that Redis puts behind a (un)subscribe confirmation: channels and patterns count
@@ -38,6 +43,7 @@ class Subscriptions {
   Names& of(pubsub::Kind kind) { return names_[static_cast<std::size_t>(kind)]; }
   const Names& of(pubsub::Kind kind) const { return names_[static_cast<std::size_t>(kind)]; }
   std::array<Names, 3> names_;
+  std::size_t total_ = 0;  // asked with every command of a RESP2 client
 };
 
 /// One confirmation, e.g. ">3 subscribe news 1"; `name` null: UNSUBSCRIBE of nothing.

@@ -77,7 +77,8 @@ TEST(HotKeys, HalvesAsTimePasses) {
   keys.tick(state::kSecond + HotKeys::kHalfLife - 1);
   EXPECT_EQ(keys.top(1).at(0).count, before);
   keys.tick(state::kSecond + HotKeys::kHalfLife);
-  EXPECT_NEAR(static_cast<double>(keys.top(1).at(0).count), static_cast<double>(before) / 2, 16);
+  EXPECT_NEAR(static_cast<double>(keys.top(1).at(0).count), static_cast<double>(before) / 2,
+              HotKeys::kSampleEvery);
   keys.tick(state::kSecond + 100 * HotKeys::kHalfLife);
   EXPECT_TRUE(keys.top(1).empty());
 }

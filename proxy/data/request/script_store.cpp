@@ -1,8 +1,6 @@
 #include "proxy/data/request/script_store.hpp"
 
-#include <algorithm>
-#include <cctype>
-
+#include "config/units.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/net/sha1.hpp"
 
@@ -78,9 +76,7 @@ void ScriptStore::forget_all() {
 }
 
 std::optional<std::string> ScriptStore::find(std::string_view sha1) {
-  std::string folded(sha1);
-  std::transform(folded.begin(), folded.end(), folded.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string folded = config::lower_case(sha1);
   const std::lock_guard lock(mutex_);
   const auto known = by_sha1_.find(folded);
   if (known == by_sha1_.end()) return std::nullopt;

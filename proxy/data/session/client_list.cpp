@@ -1,10 +1,10 @@
 #include "proxy/data/session/client_list.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <limits>
 #include <optional>
 
+#include "config/units.hpp"
 #include "protocol/resp/number.hpp"
 #include "proxy/data/session/local_commands.hpp"
 
@@ -43,13 +43,6 @@ std::string flags_of(const ClientState& state, const Activity& activity) {
   return flags.empty() ? "N" : flags;
 }
 
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 }  // namespace
 
 std::string client_line(const ClientState& state, const Activity& activity, state::Nanos now) {
@@ -86,7 +79,7 @@ std::string client_line(const ClientState& state, const Activity& activity, stat
   number("omem", activity.output_bytes);
   number("tot-mem", activity.output_bytes + activity.query_bytes + sizeof(ClientState));
   field("events", activity.output_bytes > 0 ? "rw" : "r");
-  field("cmd", known ? lower_case(state.last_command->name) : "NULL");
+  field("cmd", known ? config::lower_case(state.last_command->name) : "NULL");
   field("user", state.identity.acl_user());
   field("redir", activity.tracking ? std::to_string(activity.redirect) : "-1");
   number("resp", state.protocol);

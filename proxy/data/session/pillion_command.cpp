@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "config/units.hpp"
 #include "protocol/command/table.hpp"
 #include "protocol/glob.hpp"
 #include "protocol/resp/writer.hpp"
@@ -41,14 +42,6 @@ constexpr std::array kHelp = {
 
 constexpr bool is_glob(std::string_view text) {
   return text.find_first_of("*?[\\") != std::string_view::npos;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
 }
 
 void append_pair(std::string& out, std::string_view name, std::string_view value) {
@@ -119,7 +112,7 @@ void append_cached(std::string& out, std::string_view key, int protocol,
   for (const cache::CachedVariant& variant : variants) {
     resp::append_map_header(out, 8, protocol);
     append_pair(out, "db", variant.database);
-    append_pair(out, "command", lower(name_of_command(variant.command)));
+    append_pair(out, "command", config::lower_case(name_of_command(variant.command)));
     resp::append_bulk(out, "arguments");
     append_arguments(out, variant);
     append_pair(out, "holds",
@@ -178,7 +171,7 @@ void append_config(std::string& out, const resp::Command& command, int protocol,
   std::vector<const std::pair<std::string, std::string>*> shown;
   for (const auto& setting : services.config) {
     for (std::size_t i = 3; i < command.argc(); ++i) {
-      if (!protocol::glob_match(lower(command.arg(i)), setting.first)) continue;
+      if (!protocol::glob_match(config::lower_case(command.arg(i)), setting.first)) continue;
       shown.push_back(&setting);
       break;
     }
@@ -237,7 +230,7 @@ PillionAnswer answer_pillion(std::string& out, const resp::Command& command, int
                              std::size_t& hot_keys) {
   const std::size_t argc = command.argc();
   if (argc < 2) {
-    append_wrong_arity(out, lower(services.name));
+    append_wrong_arity(out, config::lower_case(services.name));
     return PillionAnswer::kDone;
   }
   const std::string_view action = command.arg(1);

@@ -2,9 +2,9 @@
 #include "proxy/data/session/session.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
+#include "config/units.hpp"
 #include "protocol/command/keys.hpp"
 #include "protocol/command/table.hpp"
 #include "protocol/resp/writer.hpp"
@@ -16,13 +16,6 @@ namespace pillion::data::session {
 namespace {
 
 using state::Invariant;
-
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
 
 }  // namespace
 
@@ -210,7 +203,7 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
     if (spec.route != command::Route::kLocal)
       return forward(spec, command);  // upstream words the error
     std::string out;
-    append_wrong_arity(out, lower_case(spec.name));
+    append_wrong_arity(out, config::lower_case(spec.name));
     reply_locally(out);
     return Step::kNext;
   }

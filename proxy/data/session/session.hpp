@@ -171,6 +171,7 @@ class Session {
   bool read_conflicts(const command::Spec& spec, const resp::Command& command);
   Step authenticate(std::string_view request, SlotAction action);
   Step select(const resp::Command& command);
+  void quit();
   void reset();
   void protocol_error(std::string_view text);
 

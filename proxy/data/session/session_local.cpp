@@ -12,10 +12,7 @@ namespace pillion::data::session {
 Session::Step Session::handle_local(const command::Spec& spec, const resp::Command& command) {
   const std::string_view name = spec.name;
   if (name == "QUIT") {
-    std::string out;
-    resp::append_simple(out, "OK");
-    reply_locally(out);
-    begin_close(state::DisconnectReason::kQuit);
+    quit();
     return Step::kNext;
   }
   const bool changes_state =
@@ -102,6 +99,13 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
   }
   reply_locally(out);
   return Step::kNext;
+}
+
+void Session::quit() {
+  std::string out;
+  resp::append_simple(out, "OK");
+  reply_locally(out);
+  begin_close(state::DisconnectReason::kQuit);
 }
 
 /// Who the session is when AUTH succeeds.

@@ -202,10 +202,7 @@ std::size_t Session::feed_relay(std::string_view bytes) {
       if (said == "RESET") {
         reset();
       } else if (said == "QUIT") {
-        std::string out;
-        resp::append_simple(out, "OK");
-        reply_locally(out);
-        begin_close(state::DisconnectReason::kQuit);
+        quit();
       } else if (lease_) {
         lease_->append_opaque(command.raw());
       }

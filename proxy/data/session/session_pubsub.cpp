@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "config/units.hpp"
 #include "protocol/command/table.hpp"
 #include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
@@ -119,11 +120,8 @@ bool Session::refused_while_subscribed(const command::Spec& spec, const resp::Co
                        spec.name == "QUIT" || spec.name == "RESET";
   // Unknown names and wrong arities are the first thing Redis looks at.
   if (allowed || spec.name.empty() || !command::arity_ok(spec, command.argc())) return false;
-  std::string name(spec.name);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   fail_locally(
-      "ERR Can't execute '" + name +
+      "ERR Can't execute '" + config::lower_case(spec.name) +
       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
       "context");
   return true;

@@ -19,10 +19,7 @@ Session::Step Session::handle_doomed(const command::Spec& spec) {
       reset();
       return Step::kNext;
     }
-    std::string out;
-    resp::append_simple(out, "OK");
-    reply_locally(out);
-    begin_close(state::DisconnectReason::kQuit);
+    quit();
     return Step::kNext;
   }
   fail_locally("ERR upstream " + context_.upstream_name +

@@ -53,7 +53,8 @@ struct Upstream {
   std::uint32_t connections = 1;          // multiplexed, per worker
   std::uint32_t max_dedicated =
       4096;  // upstream connections of their own (MULTI, blocking ...), per worker
-  Millis health_interval{1'000};  // control plane's probe
+  Millis health_interval{1'000};   // control plane's probe
+  std::string busy_poll = "auto";  // auto on off: see proxy/net/busy_poll.hpp
 };
 
 struct CacheRule {

@@ -38,6 +38,7 @@ constexpr std::size_t kLongestCommand = 64;
 constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info",
                                                      "warn",  "error", "off"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+constexpr std::array<std::string_view, 3> kBusyPolls{"auto", "on", "off"};
 
 const auto& table() {
   using C = Config;
@@ -111,6 +112,11 @@ const auto& table() {
       Key{"upstream.health_interval",
           Duration{at<&C::upstream, &Upstream::health_interval>(), Millis{50}, kHour},
           "How often the upstream's health is probed."},
+      Key{"upstream.busy_poll", Choice{at<&C::upstream, &Upstream::busy_poll>(), kBusyPolls},
+          "Whether a worker looks for the reply of a command on a connection of its own for a "
+          "moment "
+          "before it sleeps, which saves the time of waking up. `auto`: unless this process has a "
+          "CPU quota, which counts looking as work."},
       Key{"cache.enabled", Switch{at<&C::cache, &Cache::enabled>()},
           "`false`: every command goes to the upstream."},
       Key{"cache.max_bytes", Bytes{at<&C::cache, &Cache::max_bytes>(), 64 * kKiB, kTiB},

@@ -12,6 +12,7 @@
 #include "config/print.hpp"
 #include "protocol/command/cacheable.hpp"
 #include "proxy/data/pubsub/link.hpp"
+#include "proxy/net/cpu_count.hpp"
 #include "proxy/net/endpoints.hpp"
 
 namespace pillion {
@@ -31,6 +32,12 @@ state::Nanos nanos(config::Millis value) {
 
 data::upstream::Identity own_identity(const config::UpstreamTarget& upstream) {
   return {upstream.user, upstream.password};
+}
+
+/// A quota counts looking for work as work, and throttles for it.
+bool polls_busily(const config::Upstream& upstream) {
+  if (upstream.busy_poll != "auto") return upstream.busy_poll == "on";
+  return !net::has_cpu_quota();
 }
 
 /// So many answers of the largest size stay within a client's output limit, if they all come at
@@ -86,10 +93,12 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
       shared_(shared),
       work_(io_.get_executor()),
       turn_end_(io_),
+      busy_poll_(polls_busily(shared.config.upstream)),
       registry_(index, ways.peers, turn_end_),
       upstream_context_{io_,
                         registry_,
                         turn_end_,
+                        busy_poll_,
                         counters_,
                         shared.topology,
                         nanos(shared.config.upstream.connect_timeout),
@@ -139,12 +148,14 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
                        .max_subscriptions = shared.config.listen.max_subscriptions,
                        .learned = &shared.learned,
                        .pillion = &pillion_,
+                       .busy_poll = &busy_poll_,
                        .ahead = {}},
       readiness_(io_, [this](std::span<const net::Readiness::Event> events) { on_ready(events); }),
       client_context_{session_context_, registry_, readiness_, std::vector<char>(kReadBuffer),
                       [this] { shared_.clients.fetch_sub(1, std::memory_order_relaxed); }},
       timer_(io_) {
   registry_.use_hot_keys(reader_.hot_keys());
+  registry_.use_busy_poll(busy_poll_);
   if (index == 0) {
     data::pubsub::HubOptions hub;
     hub.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
@@ -217,7 +228,31 @@ void Worker::start() {
     readiness_.start();
     tick();
   });
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+  while (!io_.stopped()) {
+    if (busy_poll_.looking()) {
+      look_for_work();
+    } else if (io_.run_one() == 0) {
+      return;
+    }
+  }
+}
+
+void Worker::look_for_work() {
+  const state::Nanos begun = state::now();
+  state::Nanos now = begun;
+  while (busy_poll_.go_on(now)) {
+    if (io_.poll() > 0) {
+      busy_poll_.found();
+      break;
+    }
+    std::this_thread::yield();  // whoever else this core is for has it first
+    now = state::now();
+  }
+  counters_.busy_poll_nanos.add(static_cast<std::uint64_t>(now - begun));
 }
 
 void Worker::post(std::function<void(data::session::Registry&)> task) {

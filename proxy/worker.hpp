@@ -28,6 +28,7 @@
 #include "proxy/data/session/registry.hpp"
 #include "proxy/data/upstream/pool.hpp"
 #include "proxy/net/acceptor.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "proxy/state/counters.hpp"
@@ -97,6 +98,8 @@ class Worker {
   state::LinkStats link_stats() const;
 
  private:
+  void run();
+  void look_for_work();
   void accept(net::Socket socket);
   void on_ready(std::span<const net::Readiness::Event> events);
   void tick();
@@ -109,6 +112,7 @@ class Worker {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   state::Counters counters_;
   net::TurnEnd turn_end_;
+  net::BusyPoll busy_poll_;
   data::session::Registry registry_;
   data::upstream::UpstreamContext upstream_context_;
   data::upstream::Pool pool_;

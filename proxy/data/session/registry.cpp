@@ -267,6 +267,8 @@ void Registry::after_fence(std::function<void()> then) {
 
 void Registry::ask_own_link(fill::FenceId fence) {
   if (link_) {
+    // A client waits for it.
+    if (busy_poll_ != nullptr) busy_poll_->expect(state::now());
     link_->send_fence(fence, state::now());
   } else {
     on_fence(fence);

@@ -17,6 +17,7 @@
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/session/services.hpp"
 #include "proxy/data/session/session.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
 
@@ -64,6 +65,8 @@ class Registry : public ReplySink,
         turn_end_(turn_end),
         own_turn_(static_cast<net::Flushable*>(this), [](net::Flushable*) {}) {}
 
+  /// Told where an answer is expected at once.
+  void use_busy_poll(net::BusyPoll& busy_poll) { busy_poll_ = &busy_poll; }
   /// What this worker's reader saw.
   void use_hot_keys(const request::HotKeys& hot_keys) { hot_keys_ = &hot_keys; }
   /// Not called when the cache is off. `links` has those of all workers, by their numbers.
@@ -174,6 +177,7 @@ class Registry : public ReplySink,
   std::uint64_t next_gathering_ = 1;
   std::vector<Requester> monitors_;
   const request::HotKeys* hot_keys_ = nullptr;
+  net::BusyPoll* busy_poll_ = nullptr;
 };
 
 }  // namespace pillion::data::session

@@ -171,7 +171,7 @@ Session::Step Session::handle(const command::Spec& spec, const resp::Command& co
   state_.last_command_at = now_;
   state_.last_command = &spec;
   if (pause_ != Pause::Mode::kNone && held_by_pause(spec, command)) return Step::kWait;
-  if (doomed_) return handle_doomed(spec);
+  if (doom_) return handle_doomed(spec);
   if (spec.name.empty() && !transaction_.open) return handle_unknown(spec, command);
   return handle_known(spec, command, name);
 }
@@ -415,6 +415,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   }
   const std::string_view request = extra.request.empty() ? command.raw() : extra.request;
   way->submit(request, requester(slots_.back_sequence()), command_class, limit, now_);
+  if (spare_) expect_soon();
   return Step::kNext;
 }
 

@@ -239,9 +239,20 @@ class Session {
            tracking_.asked;
   }
   Step handle_doomed(const command::Spec& spec);
+  /// The lease was lost inside a transaction: all fails until EXEC or DISCARD.
+  struct Doom {
+    std::string text;
+    bool refused;  // the upstream took nothing of it, in words of its own
+  };
+  Doom doom_of(const Failure& failure) const;
   Step handle_lost_lease(const command::Spec& spec, const resp::Command& command);
   Step submit_exec(const resp::Command& command);
   void drop_spare();
+  /// A client that uses connections of its own at the moment is served without sleeping, whichever
+  /// connection its next command takes.
+  void expect_soon() {
+    if (context_.busy_poll != nullptr) context_.busy_poll->expect(state::now());
+  }
   Step begin_large(const resp::Command& command);
   std::size_t feed_large(std::string_view bytes);
   std::size_t feed_relay(std::string_view bytes);
@@ -274,6 +285,7 @@ class Session {
   void read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone);
   void finish_aside(std::uint64_t sequence, bool clean);
   bool resend(const LostRun& run, Slot& slot, state::Nanos now);
+  static bool passes_soon(const Failure& failure);
   std::string failure_text(const Failure& failure, bool unknown_outcome) const;
   Flow output_flow(std::uint64_t sequence);
   std::shared_ptr<upstream::Lane> lane_of(std::uint64_t sequence) const;
@@ -336,7 +348,7 @@ class Session {
   request::NameFilter read_filter_;  // keys with unanswered fetches
   Transaction transaction_;
   RingQueue<QueuedChanges> executed_;  // of each unanswered EXEC
-  bool doomed_ = false;  // the lease was lost inside a transaction: all fails until EXEC or DISCARD
+  std::optional<Doom> doom_;
 
   // subscriptions
   Subscriptions subscriptions_;

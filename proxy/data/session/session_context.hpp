@@ -15,6 +15,7 @@
 #include "proxy/data/session/pillion_report.hpp"
 #include "proxy/data/session/services.hpp"
 #include "proxy/data/upstream/lane.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/state/counters.hpp"
 #include "proxy/state/learned_commands.hpp"
 #include "proxy/state/published.hpp"
@@ -71,6 +72,7 @@ struct SessionContext {
   std::uint32_t max_subscriptions = 10000;                            // of one client
   const state::Published<state::LearnedCommands>* learned = nullptr;  // null: nothing is learnt
   const PillionServices* pillion = nullptr;  // null: no section in INFO; no name in it: no command
+  net::BusyPoll* busy_poll = nullptr;        // null: workers sleep whenever they can
   Ahead ahead;
 };
 

@@ -213,7 +213,7 @@ void Session::reset() {
   }
   drop_lease();
   drop_spare();
-  doomed_ = false;
+  doom_.reset();
   state_.identity = context_.identity;
   state_.database = context_.database;
   state_.authenticated = false;

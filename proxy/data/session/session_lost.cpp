@@ -8,12 +8,17 @@
 
 namespace pillion::data::session {
 
-std::string Session::failure_text(const Failure& failure, bool unknown_outcome) const {
-  // What the upstream says to anybody for a while, it says to the client as well.
+/// What the upstream says to anybody for a while, it says to the client as well.
+bool Session::passes_soon(const Failure& failure) {
+  if (failure.kind != FailureKind::kRefused) return false;
   for (const std::string_view passing : {"BUSY ", "LOADING ", "MASTERDOWN "}) {
-    if (failure.kind == FailureKind::kRefused && failure.detail.starts_with(passing))
-      return std::string(failure.detail);
+    if (failure.detail.starts_with(passing)) return true;
   }
+  return false;
+}
+
+std::string Session::failure_text(const Failure& failure, bool unknown_outcome) const {
+  if (passes_soon(failure)) return std::string(failure.detail);
   std::string text = "ERR upstream " + context_.upstream_name;
   switch (failure.kind) {
     case FailureKind::kConnect:

@@ -207,6 +207,7 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
   }
   release_ready();
   if (slots_.empty()) settle_lease(now);
+  if (slots_.empty() && spare_) expect_soon();
 }
 
 void Session::on_fenced(std::uint64_t sequence) {

@@ -174,6 +174,8 @@ void Connection::on_read(std::size_t n) {
     if (bytes.empty()) return;
   }
   const std::uint64_t life = life_;
+  // The client that gets this reply may have more to say.
+  if (dedicated_) context_.busy_poll.expect(now);
   const auto status = mux_.on_bytes(bytes, now);
   // Known before the clients are served: one that takes its replies at once says resume() right
   // there.
@@ -223,6 +225,7 @@ void Connection::flush() {
       break;
     }
   }
+  if (dedicated_ && !mux_.idle()) context_.busy_poll.expect(state::now());
   if (was_congested_ && mux_.unwritten_bytes() < kHighWater / 4) {
     was_congested_ = false;
     context_.sink.on_uncongested();

@@ -16,6 +16,7 @@
 #include "proxy/data/upstream/connection_fsm.hpp"
 #include "proxy/data/upstream/lane.hpp"
 #include "proxy/data/upstream/multiplexer.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/net/socket.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "proxy/state/counters.hpp"
@@ -30,6 +31,7 @@ struct UpstreamContext {
   boost::asio::io_context& io;
   ReplySink& sink;
   net::TurnEnd& turn_end;
+  net::BusyPoll& busy_poll;
   state::Counters& counters;
   const state::Published<state::TopologySnapshot>& topology;
   state::Nanos connect_timeout;

@@ -65,9 +65,14 @@ class RouteTable {
   /// every node: redirections are rare.
   EndpointId find(std::string_view host, std::uint16_t port) const;
 
+  /// The endpoint of that port on the host of another, for redirections that leave the host out.
+  EndpointId find_beside(EndpointId neighbour, std::uint16_t port) const;
+
   /// Where `id`, that may have left, stands in the order of SCAN: the place of the shard it was
-  /// last seen in.
-  std::uint16_t scan_place_of(EndpointId id) const { return scan_places_[id]; }
+  /// last seen in, its own id if it never was. Precondition: id < state::kMaxEndpoints.
+  std::uint16_t scan_place_of(EndpointId id) const {
+    return scan_places_[id] == kUnknown ? id : scan_places_[id];
+  }
 
  private:
   static constexpr std::uint16_t kUnknown = 0xffff;
@@ -79,9 +84,9 @@ class RouteTable {
   Snapshot snapshot_;
   bool cluster_ = false;
   std::vector<ShardRoute> shards_;
-  std::array<std::uint16_t, state::kMaxEndpoints> node_at_;      // position among the nodes
-  std::array<std::uint16_t, state::kMaxEndpoints> shard_at_;     // its shard
-  std::array<std::uint16_t, state::kMaxEndpoints> scan_places_;  // its own id until it is seen
+  std::array<std::uint16_t, state::kMaxEndpoints> node_at_;   // position among the nodes
+  std::array<std::uint16_t, state::kMaxEndpoints> shard_at_;  // its shard
+  std::array<std::uint16_t, state::kMaxEndpoints> scan_places_;
 };
 
 }  // namespace pillion::route

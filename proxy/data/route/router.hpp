@@ -35,7 +35,7 @@ enum class DestinationKind : std::uint8_t {
   kScan,      // SCAN in a cluster: scan_cursor.hpp
   kUnserved,  // `slot` has no owner that is known: wait as for CLUSTERDOWN (redirect_policy.hpp),
               // in the end answer `error`
-  kRefused,  // answer `error`
+  kRefused,   // answer `error`
 };
 
 inline constexpr std::uint16_t kNoSlot = 0xffff;
@@ -61,8 +61,9 @@ enum class Sender : std::uint8_t {
             // commands nor a replica's
 };
 
-/// `spec` is that of the subcommand where there is one. `keys` is scratch; the keys found are left
-/// in it. Allocates nothing once it has room for them.
+/// `spec` is that of the subcommand where there is one. `keys` is scratch and holds the keys that
+/// were found afterwards: in a cluster, or of a command that a replica may answer. Allocates
+/// nothing once it has room for them.
 Destination route(const RouteTable& table, const command::Spec& spec, const resp::Command& command,
                   Sender sender, std::vector<std::string_view>& keys);
 

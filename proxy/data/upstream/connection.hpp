@@ -17,9 +17,11 @@
 #include "proxy/data/upstream/lane.hpp"
 #include "proxy/data/upstream/multiplexer.hpp"
 #include "proxy/net/busy_poll.hpp"
+#include "proxy/net/connect_rate.hpp"
 #include "proxy/net/socket.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "proxy/state/counters.hpp"
+#include "proxy/state/endpoint_traffic.hpp"
 #include "proxy/state/own_connections.hpp"
 #include "proxy/state/published.hpp"
 #include "proxy/state/topology_snapshot.hpp"
@@ -36,6 +38,8 @@ struct UpstreamContext {
   const state::Published<state::TopologySnapshot>& topology;
   state::Nanos connect_timeout;
   TimeLimits time_limits;
+  net::ConnectRate reconnects{};              // of the whole worker
+  state::EndpointTraffic* traffic = nullptr;  // null: nobody wants to know
 };
 
 class Connection : public Lane,
@@ -79,6 +83,10 @@ class Connection : public Lane,
 
   void resume() override;
 
+  /// Its endpoint is not what it was connected for any more: what is outstanding has until `at`.
+  void retire(state::Nanos at) {
+    if (retire_at_ == 0) retire_at_ = at;
+  }
   void on_tick(state::Nanos now);
   void flush() override;
 
@@ -91,6 +99,7 @@ class Connection : public Lane,
   void read();
   void on_read(std::size_t n);
   void fail(FailureKind kind, std::string_view detail);
+  void note_failure(FailureKind kind);
   void shut();
   void want_flush() {
     if (flush_wanted_) return;
@@ -105,7 +114,8 @@ class Connection : public Lane,
   net::Socket socket_;
   state::OwnConnections::Entry own_;
   std::vector<char> buffer_;
-  std::uint64_t life_ = 0;  // of the socket: late handlers of an earlier one do nothing
+  std::uint64_t life_ = 0;      // of the socket: late handlers of an earlier one do nothing
+  state::Nanos retire_at_ = 0;  // 0: never
   bool dedicated_;
   bool counted_ = false;  // in the established gauge
   bool flush_wanted_ = false;

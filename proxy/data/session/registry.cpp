@@ -126,6 +126,13 @@ void Registry::on_replies(const Requester& to, std::string_view bytes, std::uint
   mark_dirty(to.session);
 }
 
+void Registry::on_refused(const Requester& to, std::string_view frame, std::string_view request) {
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_refused(to, frame, request, state::now());
+  mark_dirty(to.session);
+}
+
 Flow Registry::on_fragment(const Requester& to, std::string_view bytes, bool last) {
   Session* session = find(to);
   if (session == nullptr) return Flow::kGoOn;

@@ -98,6 +98,7 @@ class Registry : public ReplySink,
   void close_quiet(state::Nanos now, state::Nanos silence, bool force);
 
   void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override;
+  void on_refused(const Requester& to, std::string_view frame, std::string_view request) override;
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override;
   void on_push(const Requester& to, std::string_view frame) override;
   Flow on_relay(const Requester& to, std::string_view bytes) override;
@@ -125,6 +126,7 @@ class Registry : public ReplySink,
   void forget_redirect(const ClientPlace& target, const ClientPlace& source) override;
   void tell_target_left(const ClientPlace& to, const Requester& target) override;
   void publish_monitor_line(std::string line) override;
+  void want_ticks(const Requester& name) override { watch(name); }
   void add_monitor(const Requester& name) override { monitors_.push_back(name); }
 
  private:

@@ -10,6 +10,7 @@
 #include "proxy/data/fill/invalidator.hpp"
 #include "proxy/data/pubsub/census.hpp"
 #include "proxy/data/pubsub/fanout.hpp"
+#include "proxy/data/request/director.hpp"
 #include "proxy/data/request/reader.hpp"
 #include "proxy/data/request/script_store.hpp"
 #include "proxy/data/session/pillion_report.hpp"
@@ -47,6 +48,7 @@ struct SubscriberLimits {
 /// Outlives its sessions. References are to things of the worker, or of the whole process.
 struct SessionContext {
   upstream::LaneProvider& lanes;
+  request::Director& director;
   request::Reader& reader;
   fill::Invalidator& invalidator;
   FenceService& fences;

@@ -150,7 +150,7 @@ Session::Step Session::submit_exec(const resp::Command& command) {
     if (!transaction_.names.empty()) {
       slot.keys = static_cast<std::uint32_t>(transaction_.names.size());
       for (const cache::NameHash name : transaction_.names) {
-        write_names_.push_back(name);
+        slot.names.push_back(name);
         write_filter_.add(name);
       }
     }

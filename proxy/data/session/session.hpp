@@ -258,7 +258,7 @@ class Session {
   void fail_locally(std::string_view text);
   void fence_if_woken(Slot& slot, state::Nanos now) const;
   void append_reply(Slot& slot, bool front, std::string_view bytes);
-  void apply_effect(Slot& slot, std::uint32_t commands);
+  void apply_effect(Slot& slot, std::uint32_t commands, state::Nanos now);
   enum class Answer : std::uint8_t { kComplete, kGoesOn };
   Answer on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply);
   std::string apply_queued_change(const resp::Command& command, std::string_view reply);

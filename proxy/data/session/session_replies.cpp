@@ -98,14 +98,14 @@ void Session::append_reply(Slot& slot, bool front, std::string_view bytes) {
   }
 }
 
-void Session::apply_effect(Slot& slot, std::uint32_t commands) {
+void Session::apply_effect(Slot& slot, std::uint32_t commands, state::Nanos now) {
   if (slot.effect == request::EffectKind::kNone) return;
   for (std::uint32_t i = 0; i < commands * slot.keys && !write_names_.empty(); ++i) {
-    context_.invalidator.on_own_write(write_names_.front(), context_.counters);
+    context_.invalidator.on_own_write(write_names_.front(), now, context_.counters);
     write_names_.pop_front();
   }
   if (slot.effect == request::EffectKind::kEverything)
-    context_.invalidator.on_own_flush(context_.counters);
+    context_.invalidator.on_own_flush(now, context_.counters);
   writes_out_ -= commands;
   if (writes_out_ == 0) write_filter_.clear();
 }
@@ -180,7 +180,7 @@ void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane
 
 void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands,
                        state::Nanos now) {
-  apply_effect(slot, commands);
+  apply_effect(slot, commands, now);
   if (slot.script) {
     scripts_out_ -= commands;
     context_.all_clients.scripts.fetch_sub(commands, std::memory_order_relaxed);

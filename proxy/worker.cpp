@@ -47,20 +47,19 @@ std::uint32_t max_fetches(const Shared& shared) {
   return static_cast<std::uint32_t>(std::clamp<std::size_t>(fit, 16, 1024));
 }
 
-std::string_view status_name(data::fill::FillLinkFsm::Status status) {
-  switch (status) {
-    case data::fill::FillLinkFsm::Status::kLive:
-      return "live";
-    case data::fill::FillLinkFsm::Status::kHandshake:
-      return "handshake";
-    case data::fill::FillLinkFsm::Status::kRefused:
-      return "refused";
-    case data::fill::FillLinkFsm::Status::kDown:
-    case data::fill::FillLinkFsm::Status::kConnecting:
-    case data::fill::FillLinkFsm::Status::kBackoff:
-      break;
-  }
-  return "down";
+data::fill::LinkSetOptions link_options(std::uint32_t worker, const Shared& shared) {
+  data::fill::LinkSetOptions options;
+  options.worker = worker;
+  options.cache = shared.config.cache.enabled;
+  options.replicas = shared.tokens.enabled();
+  options.link.identity = own_identity(shared.upstream);
+  options.link.max_entry_bytes = shared.max_entry_bytes;
+  options.link.max_staleness = nanos(shared.config.cache.max_staleness);
+  options.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
+  options.link.reply_timeout = nanos(shared.config.upstream.command_timeout);
+  options.link.commands = shared.cacheable_commands;
+  options.replica_age = options.link.max_staleness;
+  return options;
 }
 
 }  // namespace
@@ -81,7 +80,8 @@ Shared::Shared(const config::Config& configuration, const config::UpstreamTarget
       cache({configuration.cache.max_bytes, max_entry_bytes,
              nanos(configuration.cache.max_staleness), workers > 1},
             links),
-      invalidator(cache, links, workers),
+      tokens(false),
+      invalidator(cache, links, tokens),
       scripts(configuration.upstream.script_memory),
       rules(configuration.cache) {
   for (const command::CacheRule& rule : command::cache_rules())
@@ -108,6 +108,11 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
             {shared.config.upstream.connections, shared.config.upstream.max_dedicated}),
       fanout_({index, nanos(shared.config.upstream.command_timeout), shared.upstream.display},
               ways.couriers, registry_, shared.census, counters_),
+      links_({shared.cache, shared.links, shared.invalidator, shared.replication, registry_,
+              counters_},
+             link_options(index, shared),
+             data::fill::socket_fill_links(io_, turn_end_, shared.topology)),
+      fetch_router_(links_),
       reader_(shared.cache, shared.rules, counters_),
       pillion_{.cache = shared.cache,
                .invalidator = shared.invalidator,
@@ -168,26 +173,9 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
         hub, ways.couriers, shared.census, counters_,
         data::pubsub::socket_links(io_, turn_end_, shared.topology));
   }
-  link_stats_.worker = index;
-  link_stats_.state = "down";
-  if (!shared.config.cache.enabled) {
-    link_stats_.reason = "cache.enabled is false";
-    return;
-  }
-  data::fill::FillLinkOptions options;
-  options.link = static_cast<cache::LinkId>(index);
-  options.identity = own_identity(shared.upstream);
-  options.max_entry_bytes = shared.max_entry_bytes;
-  options.max_staleness = nanos(shared.config.cache.max_staleness);
-  options.connect_timeout = nanos(shared.config.upstream.connect_timeout);
-  options.reply_timeout = nanos(shared.config.upstream.command_timeout);
-  options.commands = shared.cacheable_commands;
-  link_ = std::make_shared<data::fill::FillLink>(
-      io_, turn_end_, shared.topology,
-      std::make_unique<data::fill::FillLinkFsm>(std::move(options), shared.cache, shared.links,
-                                                shared.invalidator, registry_, counters_));
-  reader_.use_link(link_.get());
-  registry_.use_link(link_, shared.links);
+  if (!shared.config.cache.enabled && !shared.tokens.enabled()) return;
+  reader_.use_router(&fetch_router_);
+  registry_.use_links(&links_, shared.links, shared.invalidator);
 }
 
 // Posting and joining throw only for misuse of this class.
@@ -222,7 +210,7 @@ void Worker::start() {
   for (const auto& acceptor : acceptors_) acceptor->start();
   boost::asio::post(io_, [this] {
     const state::Nanos now = state::now();
-    if (link_) link_->start(now);
+    on_topology(now);
     // Warm: the first client must not wait for a connection.
     pool_.pick({own_identity(shared_.upstream), shared_.upstream.database, 2}, now);
     readiness_.start();
@@ -301,7 +289,7 @@ void Worker::accept(net::Socket socket) {
 void Worker::on_ready(std::span<const net::Readiness::Event> events) {
   const state::Nanos now = state::now();
   // I5: after a gap, what the upstream said meanwhile comes first.
-  if (link_ && now - latest_turn_ > kAway) link_->drain();
+  if (now - latest_turn_ > kAway) links_.drain();
   latest_turn_ = now;
   turn_end_.begin();
   registry_.on_ready(events, now);
@@ -310,11 +298,8 @@ void Worker::on_ready(std::span<const net::Readiness::Event> events) {
 
 void Worker::tick() {
   const state::Nanos now = state::now();
-  if (const std::uint64_t version = shared_.topology.version(); version != topology_version_) {
-    topology_version_ = version;
-    session_context_.auth_required = shared_.topology.load()->auth_required;
-  }
-  if (link_) link_->on_tick(now);
+  if (shared_.topology.version() != topology_version_) on_topology(now);
+  links_.on_tick(now);
   pool_.on_tick(now);
   fanout_.on_tick(now);
   if (hub_) hub_->on_tick(now);
@@ -334,6 +319,14 @@ void Worker::tick() {
   });
 }
 
+void Worker::on_topology(state::Nanos now) {
+  topology_version_ = shared_.topology.version();
+  const auto snapshot = shared_.topology.load();
+  session_context_.auth_required = snapshot->auth_required;
+  fetch_router_.use(snapshot->primary.id);
+  links_.on_topology(*snapshot, now);
+}
+
 void Worker::publish_cache_stats() {
   const cache::Stats stats = shared_.cache.stats();
   const std::lock_guard lock(shared_.cache_stats_mutex);
@@ -341,28 +334,14 @@ void Worker::publish_cache_stats() {
 }
 
 void Worker::publish_link_stats() {
-  if (!link_) return;
-  const auto& fsm = link_->fsm();
-  const auto id = static_cast<cache::LinkId>(index_);
-  const bool live = fsm.status() == data::fill::FillLinkFsm::Status::kLive;
+  std::vector<state::LinkStats> stats = links_.stats(state::now());
   const std::lock_guard lock(link_stats_mutex_);
-  link_stats_.state = status_name(fsm.status());
-  link_stats_.reason = live ? std::string() : fsm.reason();
-  link_stats_.generation = shared_.links.generation(id);
+  link_stats_.swap(stats);
 }
 
-state::LinkStats Worker::link_stats() const {
-  state::LinkStats stats;
-  {
-    const std::lock_guard lock(link_stats_mutex_);
-    stats = link_stats_;
-  }
-  if (stats.state == "live") {
-    const auto synced_at = shared_.links.synced_at(static_cast<cache::LinkId>(index_));
-    stats.lease_age_seconds =
-        static_cast<double>(state::now() - synced_at) / static_cast<double>(state::kSecond);
-  }
-  return stats;
+std::vector<state::LinkStats> Worker::link_stats() const {
+  const std::lock_guard lock(link_stats_mutex_);
+  return link_stats_;
 }
 
 void Worker::drain() {
@@ -380,7 +359,7 @@ void Worker::stop() {
     readiness_.stop();
     registry_.close_quiet(state::now(), 0, true);
     if (hub_) hub_->close();
-    if (link_) link_->close();
+    links_.close();
     pool_.close_all();
     work_.reset();
     io_.stop();

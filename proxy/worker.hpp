@@ -1,5 +1,5 @@
 // One worker: an io_context, its thread, and everything that lives and dies on it: listeners,
-// sessions, upstream connections, one fill link. Shared with the other workers: the cache, the link
+// sessions, upstream connections, fill links. Shared with the other workers: the cache, the link
 // table, the cache rules.
 #pragma once
 
@@ -18,8 +18,8 @@
 
 #include "config/config.hpp"
 #include "proxy/data/cache/cache.hpp"
-#include "proxy/data/fill/fill_link.hpp"
 #include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/fill/link_set.hpp"
 #include "proxy/data/pubsub/fanout.hpp"
 #include "proxy/data/pubsub/hub.hpp"
 #include "proxy/data/request/cache_rules.hpp"
@@ -48,6 +48,8 @@ struct Shared {
   const std::size_t max_entry_bytes;  // never so much that a few entries fill a cache
   cache::LinkTable links;
   cache::Cache cache;
+  data::fill::WriteTokens tokens;
+  data::fill::ReplicationClocks replication;
   data::fill::Invalidator invalidator;
   data::session::AllClients all_clients;
   data::pubsub::Census census;
@@ -95,7 +97,7 @@ class Worker {
   void post_to_fanout(std::function<void(data::pubsub::Fanout&)> task);
 
   const state::Counters& counters() const { return counters_; }
-  state::LinkStats link_stats() const;
+  std::vector<state::LinkStats> link_stats() const;
 
  private:
   void run();
@@ -103,6 +105,7 @@ class Worker {
   void accept(net::Socket socket);
   void on_ready(std::span<const net::Readiness::Event> events);
   void tick();
+  void on_topology(state::Nanos now);
   void publish_cache_stats();
   void publish_link_stats();
 
@@ -118,7 +121,8 @@ class Worker {
   data::upstream::Pool pool_;
   data::pubsub::Fanout fanout_;
   std::unique_ptr<data::pubsub::Hub> hub_;
-  std::shared_ptr<data::fill::FillLink> link_;
+  data::fill::LinkSet links_;
+  data::fill::PrimaryOnly fetch_router_;
   data::request::Reader reader_;
   data::session::PillionServices pillion_;
   data::session::SessionContext session_context_;
@@ -133,7 +137,7 @@ class Worker {
   bool draining_ = false;
 
   mutable std::mutex link_stats_mutex_;
-  state::LinkStats link_stats_;
+  std::vector<state::LinkStats> link_stats_;
 };
 
 }  // namespace pillion

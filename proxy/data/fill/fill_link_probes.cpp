@@ -153,10 +153,10 @@ void FillLinkFsm::on_refusal(Refusal refusal) {
       if (options_.cluster) probe_asked_ = true;
       return;
     case Refusal::kClusterDown:
-      if (state::holds(Invariant::kI4Cluster)) unprove("the cluster is down");
+      if (options_.cluster && state::holds(Invariant::kI4Cluster)) unprove("the cluster is down");
       return;
     case Refusal::kMasterDown:
-      unprove("the replica is not connected to its primary");
+      if (replica()) unprove("the replica is not connected to its primary");
       return;
     case Refusal::kNone:
     case Refusal::kAsk:

@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "proxy/data/fill/fill_link.hpp"
+#include "proxy/data/fill/link_set.hpp"
 #include "proxy/data/pubsub/subscription_sink.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/session/services.hpp"
@@ -69,10 +69,13 @@ class Registry : public ReplySink,
   void use_busy_poll(net::BusyPoll& busy_poll) { busy_poll_ = &busy_poll; }
   /// What this worker's reader saw.
   void use_hot_keys(const request::HotKeys& hot_keys) { hot_keys_ = &hot_keys; }
-  /// Not called when the cache is off. `links` has those of all workers, by their numbers.
-  void use_link(std::shared_ptr<fill::FillLink> link, const cache::LinkTable& links) {
-    link_ = std::move(link);
-    links_ = &links;
+  /// This worker's links; null when the cache is off and no replica is read from. `table` has those
+  /// of all workers.
+  void use_links(fill::LinkSet* links, const cache::LinkTable& table,
+                 fill::Invalidator& invalidator) {
+    links_ = links;
+    link_table_ = &table;
+    invalidator_ = &invalidator;
   }
 
   /// A name for a new client; remove() ends it.
@@ -153,7 +156,7 @@ class Registry : public ReplySink,
   Session* find(const Requester& name);
   void mark_dirty(std::uint32_t index);
   void acknowledge(fill::FenceId fence);
-  void ask_own_link(fill::FenceId fence);
+  void ask_own_links(fill::FenceId fence);
   void collect(std::uint64_t gathering, Gathered part);
   /// Runs on another worker's registry; there its clients are served afterwards.
   void post(std::uint32_t worker, std::function<void(Registry&)> task);
@@ -164,8 +167,9 @@ class Registry : public ReplySink,
   net::TurnEnd& turn_end_;
   const std::shared_ptr<net::Flushable> own_turn_;  // this, for the turn's end; owns nothing
   bool turn_asked_ = false;
-  std::shared_ptr<fill::FillLink> link_;
-  const cache::LinkTable* links_ = nullptr;
+  fill::LinkSet* links_ = nullptr;
+  const cache::LinkTable* link_table_ = nullptr;
+  fill::Invalidator* invalidator_ = nullptr;
   std::vector<Place> places_;
   std::vector<std::uint32_t> free_;
   std::size_t size_ = 0;

@@ -138,6 +138,7 @@ class FakeLanes : public upstream::LaneProvider {
 };
 
 class SessionFixture : public ::testing::Test,
+                       public fill::FetchRouter,
                        public ReplySink,
                        public fill::FillSink,
                        public FenceService,
@@ -145,6 +146,10 @@ class SessionFixture : public ::testing::Test,
                        public pubsub::Couriers,
                        public pubsub::SubscriptionSink {
  public:
+  fill::FetchRoute link_for(std::span<const fill::FetchName>, state::Nanos) override {
+    return {link_->accepts_fetches() ? link_.get() : nullptr, false};
+  }
+
   // Couriers, SubscriptionSink: subscriptions are settled by the test.
   void to_hub(std::function<void(pubsub::Hub&)>) override { ++hub_tasks_; }
   void to_worker(std::uint32_t, std::function<void(pubsub::Fanout&)>) override {}
@@ -207,6 +212,7 @@ class SessionFixture : public ::testing::Test,
     publish(snapshot);
     for (const command::CacheRule& rule : command::cache_rules()) names_.push_back(rule.name);
     fill::FillLinkOptions options;
+    options.link = links_.acquire(0, cache::LinkSource::kPrimary);
     options.max_entry_bytes = 4096;
     options.commands = names_;
     auto fsm = std::make_unique<fill::FillLinkFsm>(options, cache_, links_, invalidator_, *this,
@@ -254,7 +260,7 @@ class SessionFixture : public ::testing::Test,
     (void)link_sent();
     link_fsm_->on_bytes(replies, now_, 0);
     ASSERT_EQ(link_fsm_->status(), fill::FillLinkFsm::Status::kLive) << link_fsm_->reason();
-    reader_.use_link(link_.get());
+    reader_.use_router(this);
   }
   std::string link_sent() {
     const std::string bytes(link_fsm_->unwritten());
@@ -326,7 +332,8 @@ class SessionFixture : public ::testing::Test,
   state::Published<state::TopologySnapshot> topology_;
   cache::LinkTable links_;
   cache::Cache cache_{cache::CacheLimits{}, links_};
-  fill::Invalidator invalidator_{cache_, links_, 1};
+  fill::WriteTokens tokens_{false};
+  fill::Invalidator invalidator_{cache_, links_, tokens_};
   config::Cache cache_config_;
   request::CacheRules rules_{cache_config_};
   request::Reader reader_{cache_, rules_, counters_};

@@ -104,7 +104,7 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
     for (const auto& worker : workers) worker->listen(workers.front()->port());
 
     control::ControlPlane control({options.config, upstream, options.version, options.revision},
-                                  *this, topology, &learned);
+                                  *this, topology, traffic, refresh, &learned);
     control.start();
     await_first_probe();
     for (const auto& worker : workers) worker->start();
@@ -198,6 +198,8 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
   std::uint32_t workers_wanted;
   state::Published<state::TopologySnapshot> topology;
   state::Published<state::LearnedCommands> learned;
+  state::EndpointTraffic traffic;
+  state::RefreshRequests refresh;
   mutable Shared shared;
   std::vector<std::unique_ptr<Worker>> workers;
   boost::asio::io_context io{1};

@@ -2,6 +2,10 @@
 // alone: a mistake found here is none of Pillion's.
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "tests/integration/crowd.hpp"
+#include "tests/support/cluster_client.hpp"
 #include "tests/support/cluster_servers.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/replicated_servers.hpp"
@@ -127,6 +131,82 @@ TEST(ClusterServersTest, SlotsMoveWithTheirKeysNodesComeAndGo) {
   cluster.remove(added);
   ASSERT_TRUE(cluster.wait_until_settled());
   EXPECT_EQ(cluster.primaries().size(), 3U);
+}
+
+TEST(ClusterClientTest, FindsKeysWhereverTheyGo) {
+  ClusterServers cluster({3, 0});
+  ClusterClient client = ClusterClient::of(cluster);
+  for (std::uint32_t slot = 0; slot < 60; ++slot) {
+    ASSERT_TRUE(client("SET", key_in_slot(slot * 200), std::to_string(slot)).is_ok());
+  }
+  cluster.begin_move(0, 0, 1);
+  cluster.migrate_key(0, 1, key_in_slot(0));
+  EXPECT_EQ(client("GET", key_in_slot(0)), "0") << "by ASK";
+  cluster.finish_move(0, 0, 1);
+  cluster.move_slots(200, 400, 2);
+  for (std::uint32_t slot = 0; slot < 60; ++slot) {
+    ASSERT_EQ(client("GET", key_in_slot(slot * 200)), std::to_string(slot));
+  }
+  const auto replies =
+      client.together(key_in_slot(400), {{"MULTI"}, {"INCR", key_in_slot(400)}, {"EXEC"}});
+  EXPECT_EQ(replies.at(2).items.at(0), 3);
+}
+
+/// The crowd is only as good as what it notices.
+TEST(CrowdTest, SeesNothingWrongWithRedisItself) {
+  RedisServer redis;
+  Crowd crowd(redis.port());
+  std::this_thread::sleep_for(500ms);
+  const Moment middle = Clock::now();
+  std::this_thread::sleep_for(500ms);
+  crowd.stop();
+  EXPECT_GT(crowd.writes(), 1'000U);
+  EXPECT_GT(crowd.reads(), 500U);
+  EXPECT_EQ(crowd.dropped(), 0U);
+  EXPECT_TRUE(crowd.troubles().empty() && crowd.wrong().empty()) << crowd.describe_troubles();
+  EXPECT_LT(crowd.all_writing_after(middle), 400ms);
+  EXPECT_LT(crowd.longest_reading_gap(middle - 300ms, middle + 300ms), 200ms);
+  const auto audit = crowd.audit(redis.client());
+  EXPECT_TRUE(audit.lost.empty() && audit.repeated.empty());
+}
+
+TEST(CrowdTest, NoticesWhatMustNotBe) {
+  RedisServer redis;
+  Crowd::Options options;
+  options.clients = 10;
+  options.together = false;
+  const auto noticed = [&](const std::function<void()>& misdeed) {
+    redis("FLUSHALL");
+    Crowd crowd(redis.port(), options);
+    std::this_thread::sleep_for(200ms);
+    misdeed();
+    std::this_thread::sleep_for(200ms);
+    crowd.stop();
+    return !crowd.wrong().empty();
+  };
+  EXPECT_TRUE(noticed([&] {
+    for (int i = 0; i < 50; ++i) redis("SET", "crowd:3:" + std::to_string(i % 8), "crowd:4:0|4|1");
+  })) << "the value of another key";
+  EXPECT_TRUE(noticed([&] { redis("INCRBY", "crowd:counter:1", "1000"); })) << "a repeated write";
+  EXPECT_TRUE(noticed([&] { redis("FLUSHALL"); })) << "a lost value";
+
+  redis("FLUSHALL");
+  Crowd crowd(redis.port(), options);
+  std::this_thread::sleep_for(200ms);
+  crowd.stop();
+  redis("SET", "crowd:2:0", "crowd:2:0|2|1");
+  redis("INCRBY", "crowd:counter:1", "1000");
+  redis("SET", "crowd:counter:2", "1");
+  const auto audit = crowd.audit(redis.client());
+  EXPECT_EQ(audit.repeated.size(), 1U);
+  EXPECT_EQ(audit.lost.size(), 2U);
+
+  Crowd cut(redis.port(), options);
+  std::this_thread::sleep_for(100ms);
+  redis("CLIENT", "KILL", "TYPE", "normal");
+  std::this_thread::sleep_for(200ms);
+  cut.stop();
+  EXPECT_GE(cut.dropped(), 10U);
 }
 
 }  // namespace

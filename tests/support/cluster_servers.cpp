@@ -202,14 +202,21 @@ std::optional<std::size_t> ClusterServers::owner_of(std::uint32_t slot) {
   return std::nullopt;
 }
 
+std::vector<bool> ClusterServers::slots_of(std::size_t number) {
+  const auto layout = layout_of(number);
+  if (!layout) return {};
+  std::vector<bool> own(kClusterSlots);
+  for (std::size_t slot = 0; slot < kClusterSlots; ++slot) {
+    own[slot] = layout->owner[slot] == node(number).port();
+  }
+  return own;
+}
+
 std::vector<std::size_t> ClusterServers::primaries() {
   std::vector<std::size_t> result;
   for (const std::size_t i : running()) {
-    const auto layout = layout_of(i);
-    const auto port = node(i).port();
-    if (layout && std::count(layout->owner.begin(), layout->owner.end(), port) != 0) {
-      result.push_back(i);
-    }
+    const auto own = slots_of(i);
+    if (std::find(own.begin(), own.end(), true) != own.end()) result.push_back(i);
   }
   return result;
 }

@@ -56,6 +56,8 @@ class ClusterServers {
 
   /// Who owns a slot, as most running nodes see it; nothing when they disagree.
   std::optional<std::size_t> owner_of(std::uint32_t slot);
+  /// The slots that a running node calls its own; empty when it does not answer.
+  std::vector<bool> slots_of(std::size_t number);
   /// Running nodes that call themselves primary and own slots, in the order of their numbers.
   std::vector<std::size_t> primaries();
   /// Running replicas of that primary.

@@ -122,6 +122,15 @@ int check(const Options& options) {
   std::atomic<bool> reading_done{false};
   Crew writing;
   Crew reading;
+  // Whatever is thrown here must not wait for those who wait for us.
+  struct AtTheEnd {
+    std::atomic<bool>& writing;
+    std::atomic<bool>& reading;
+    ~AtTheEnd() {
+      writing = true;
+      reading = true;
+    }
+  } at_the_end{writing_done, reading_done};
   for (auto& writer : writers) {
     writing.start([&, writer = writer.get()] { writer->write_until(writing_done); });
   }

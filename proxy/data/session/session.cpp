@@ -194,6 +194,7 @@ Session::Step Session::handle_known(const command::Spec& spec, const resp::Comma
                                     const cache::NameHash* name) {
   if (state_.protocol == 2 && !subscriptions_.empty() && refused_while_subscribed(spec, command))
     return Step::kNext;
+  if (transaction_.unbound) return handle_unbound(spec, command);
   const bool pinned = lease_ && (spec.cacheable == 0 || state::holds(Invariant::kI15Pinned));
   if (pinned) return handle_leased(spec, command);
   return handle_normal(spec, command, name);
@@ -219,9 +220,15 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
     case command::Route::kTransaction:
       // Without a transaction EXEC, DISCARD and UNWATCH change nothing: the upstream says so.
       if (spec.name != "MULTI" && spec.name != "WATCH") return forward(spec, command);
+      if (spec.name == "MULTI" && context_.director.cluster()) return begin_unbound();
       [[fallthrough]];
     case command::Route::kScript:
     case command::Route::kBlock:
+      // WAIT asks every primary of a cluster.
+      if (spec.key_rule == command::KeyRule::kNone && spec.route == command::Route::kBlock &&
+          context_.director.cluster()) {
+        return forward(spec, command);
+      }
       if (!slots_.empty()) return Step::kWait;
       if (!acquire_lease_for(spec, command)) return Step::kNext;
       return handle_leased(spec, command);

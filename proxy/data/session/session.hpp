@@ -245,6 +245,12 @@ class Session {
   Step forward_script_body(const command::Spec& spec, const resp::Command& command,
                            std::string_view body);
   Step handle_in_multi(const command::Spec& spec, const resp::Command& command);
+  Step begin_unbound();
+  Step handle_unbound(const command::Spec& spec, const resp::Command& command);
+  Step bind_for(const command::Spec& spec, const resp::Command& command, state::EndpointId endpoint,
+                std::uint16_t slot);
+  bool bind(state::EndpointId endpoint, std::uint16_t slot);
+  bool of_another_slot(const command::Spec& spec, const resp::Command& command);
   bool keeps_lease() const {
     return transaction_.open || transaction_.watching || relay_ || large_ || tracking_.on ||
            tracking_.asked;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/cluster/slot.hpp"
 #include "protocol/command/table.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
@@ -84,6 +85,22 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
     return Step::kNext;
   }
 
+  if (context_.director.cluster() && !keeps_lease()) {
+    // A script or a pop has the lease: what is not for its node waits until it is over.
+    const route::Destination destination =
+        context_.director.destination(spec, command, route::Sender::kAlone, keys_scratch_);
+    const bool same =
+        destination.kind == route::DestinationKind::kShard && destination.endpoint == leased_from_;
+    if (!same && !slots_.empty()) return Step::kWait;
+  }
+  if (name == "WATCH" && !transaction_.watching && !transaction_.open)
+    transaction_.slot = route::kNoSlot;
+  if ((transaction_.open || transaction_.watching || name == "WATCH") &&
+      of_another_slot(spec, command)) {
+    transaction_.refused = transaction_.open;
+    fail_locally(route::kCrossSlot);
+    return Step::kNext;
+  }
   if (transaction_.open) return handle_in_multi(spec, command);
   if (name == "MULTI" || name == "WATCH" || name == "UNWATCH") {
     Outgoing extra;
@@ -257,6 +274,12 @@ Session::Step Session::begin_large(const resp::Command& command) {
   }
   large_.emplace();
   // When there is none the error is said, and the command is swallowed.
+  if (transaction_.unbound) {
+    const bool keyed = spec->first_key > 0;
+    const std::size_t first = keyed ? static_cast<std::size_t>(spec->first_key) : 0;
+    if (!bind(endpoint, keyed ? cluster::slot_of(command.arg(first)) : route::kNoSlot))
+      return Step::kNext;
+  }
   if (!acquire_lease(endpoint)) return Step::kNext;
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.discard = discards_reply();

@@ -91,7 +91,9 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
   std::shared_ptr<upstream::Lane> lane;
   if (errand.endpoint != state::kNoEndpoint) {
     const upstream::ChannelKey key = channel_key(errand.endpoint);
-    lane = errand.alone ? context_.lanes.lease(key, now) : context_.lanes.pick(key, now);
+    // Where shared connections cannot be made, more attempts make a storm.
+    lane = context_.lanes.pick(key, now);
+    if (errand.alone && lane->accepts_commands()) lane = context_.lanes.lease(key, now);
     if (!lane) {
       std::string error;
       resp::append_error(error, "ERR upstream connection limit reached");
@@ -101,7 +103,6 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
   }
   if (!lane || !lane->accepts_commands()) {
     if (lane && errand.error.empty()) errand.error = failure_text(lane->last_failure(), false);
-    if (lane && errand.alone) context_.lanes.give_back(lane, upstream::LaneCondition::kSpent, now);
     if (context_.director.alone()) {
       std::string error;
       resp::append_error(error, errand.error);

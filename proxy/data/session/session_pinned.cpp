@@ -23,6 +23,13 @@ bool Session::acquire_lease(state::EndpointId endpoint) {
     lease_ = std::move(spare_);
   } else {
     drop_spare();
+    // Where shared connections cannot be made, one more attempt for every command makes a storm.
+    const auto shared = context_.lanes.pick(channel_key(endpoint), now_);
+    if (!shared->accepts_commands()) {
+      context_.director.on_unreachable();
+      fail_locally(failure_text(shared->last_failure(), false));
+      return false;
+    }
     lease_ = context_.lanes.lease(channel_key(endpoint), now_);
     lease_suspect_ = false;
     leased_from_ = endpoint;

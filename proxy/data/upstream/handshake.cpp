@@ -40,6 +40,10 @@ Handshake::Handshake(const ChannelKey& key, bool identify) {
     resp::append_request(request_, {"SELECT", database});
     expected_.push_back(Expected::kSecondSelect);
   }
+  if (key.readonly) {
+    resp::append_request(request_, {"READONLY"});
+    expected_.push_back(Expected::kAccepted);
+  }
   if (identify) {
     resp::append_request(request_, {"CLIENT", "ID"});
     expected_.push_back(Expected::kClientId);

@@ -27,6 +27,7 @@ TEST(Handshake, SaysWhatTheKeyAsksFor) {
   EXPECT_EQ(asks({"bob", "secret"}, 7, 2), "SELECT 7|AUTH bob secret|SELECT 7");
   EXPECT_EQ(spoken(Handshake({{}, 3, 2}, true).request()), "SELECT 3|CLIENT ID");
   EXPECT_EQ(spoken(Handshake({{}, 0, 2}, true).request()), "CLIENT ID");
+  EXPECT_EQ(spoken(Handshake({{}, 0, 3, 4, true}).request()), "HELLO 3|READONLY");
 }
 
 TEST(Handshake, NothingToSayIsDoneAtOnce) {

@@ -132,6 +132,8 @@ class FillLinkFsm {
 
   /// The replica follows another primary, or the same: what it proved under another is void.
   void follow(ReplicationClock* clock, state::Nanos now);
+  /// What is asked for now will have been current then, or later.
+  state::Nanos as_of(state::Nanos now) const;
   /// This endpoint has what must be seen of the key, and is not further behind than `max_age`.
   bool fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const;
   /// Acknowledged through FillSink::on_fence; at once when there is nothing to wait for.

@@ -192,6 +192,10 @@ void FillLinkFsm::follow(ReplicationClock* clock, state::Nanos) {
   if (replica()) unprove("it follows another primary");
 }
 
+state::Nanos FillLinkFsm::as_of(state::Nanos now) const {
+  return replica() ? std::min(now, links_.synced_at(options_.link)) : now;
+}
+
 bool FillLinkFsm::fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const {
   if (!replica()) return true;
   links_.mark_used(options_.link);

@@ -123,7 +123,8 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   if (!link_allows(*way.link, read.spec)) return bypass(state::BypassReason::kCommand);
   const fill::AgeLimits* const ages = rules_.ages(key, rule.age == command::AgeClass::kHash);
   if (ages == nullptr) return bypass(state::BypassReason::kRule);
-  cache::Lookup found = cache_.lookup(cache_key, read.now, read.waiter, on_hit);
+  cache::Lookup found =
+      cache_.lookup(cache_key, read.now, read.waiter, on_hit, way.link->as_of(read.now));
   // What the first look dropped is not there to tell why any more.
   if (found.cause == cache::MissCause::kAbsent) found.cause = cause;
   switch (found.result) {

@@ -204,8 +204,10 @@ class Spread : public data::fill::FetchRouter {
       const std::size_t turn = by_key_ ? static_cast<std::size_t>(keys[0].key[0]) : turn_++;
       const state::EndpointId chosen = nodes_[1 + turn % replicas_];
       bool fresh = true;
-      for (const data::fill::FetchName& key : keys)
-        fresh = links_.fresh(chosen, key.name, now) && fresh;
+      for (const data::fill::FetchName& key : keys) {
+        const bool same = !by_key_ || static_cast<std::size_t>(key.key[0]) % replicas_ == turn % replicas_;
+        fresh = links_.fresh(chosen, key.name, now) && same && fresh;
+      }
       FillLink* const link = links_.fetching(chosen);
       if (fresh && link != nullptr) return {link, false};
     }
@@ -236,7 +238,7 @@ struct World::Worker {
         registry(index, *world.peers_, turn_end),
         lanes(world, registry),
         links({world.cache_, world.links_, world.invalidator_, world.replication_, registry,
-               counters},
+               counters, &world.traffic_},
               link_options(world, index),
               [this, &world](std::unique_ptr<FillLinkFsm> fsm) {
                 return world.make_link(*this, std::move(fsm));

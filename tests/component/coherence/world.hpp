@@ -119,6 +119,10 @@ class World {
   /// Carries on what is under way.
   void settle();
   FakeRedis& node(std::size_t i) { return *nodes_[i]; }
+  /// Fetches that fill links sent to a node.
+  std::uint64_t fetches_of(std::size_t node) {
+    return traffic_.of(static_cast<state::EndpointId>(node)).requests.load();
+  }
   /// The replica is told to be the primary, and the other way round; everybody knows.
   void fail_over(std::size_t replica);
 
@@ -163,6 +167,7 @@ class World {
   Oracle oracle_;
   cache::LinkTable links_;
   cache::Cache cache_;
+  state::EndpointTraffic traffic_;
   data::fill::WriteTokens tokens_;
   data::fill::ReplicationClocks replication_;
   data::fill::Invalidator invalidator_;

@@ -43,7 +43,7 @@ struct Flight {
   std::uint16_t command = 0;
   bool poisoned = false;
   std::uint32_t uses = 0;
-  FlightId id = 0;  // 0: ended
+  FlightId id = 0;         // 0: ended
   state::Nanos as_of = 0;  // what it brings was current then, or later
   std::string arguments;
   std::vector<Waiter> waiters;

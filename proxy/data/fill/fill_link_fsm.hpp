@@ -11,8 +11,8 @@
 // On the wire in kHandshake: HELLO 3 [AUTH], COMMAND INFO of the allow-list, CLIENT TRACKING ON,
 // what a cluster wants, a probe; later: fetches (command + PTTL back to back), SELECT where the
 // database changes, probes, PING fences. Replies are matched to operations_ in order. Pushes are
-// applied where they stand in the stream, between replies; a waiter is resumed only after its answer
-// was stored or discarded (I2).
+// applied where they stand in the stream, between replies; a waiter is resumed only after its
+// answer was stored or discarded (I2).
 //
 // Trust: becoming live opens a generation in the LinkTable; everything that ends kLive closes it
 // first (I3). What a proof is depends on what is at the other end:
@@ -77,9 +77,10 @@ struct FillLinkOptions {
   state::EndpointId endpoint = 0;
   cache::LinkSource source = cache::LinkSource::kPrimary;
   bool cluster = false;
-  bool tracking = true;              // false: no fetches, only probes
-  bool key_affinity = false;         // I17 holds per key
-  ReplicationClock* clock = nullptr;  // of the primary; null: nothing replicates it, as far as known
+  bool tracking = true;       // false: no fetches, only probes
+  bool key_affinity = false;  // I17 holds per key
+  ReplicationClock* clock =
+      nullptr;  // of the primary; null: nothing replicates it, as far as known
   state::EndpointTraffic::Counts* traffic = nullptr;  // of the endpoint
   upstream::Identity identity;
   std::size_t max_entry_bytes = 1UL << 20;
@@ -160,7 +161,7 @@ class FillLinkFsm {
     kMyId,
     kClusterState,
     kSlots,
-    kRole,         // these two end a probe
+    kRole,  // these two end a probe
     kReplication,
     kSelect,
     kFetch,

@@ -76,8 +76,7 @@ bool FillLinkFsm::probe_due(state::Nanos now) {
   const state::Nanos latest = options_.clock->latest();
   const bool something_to_prove =
       latest > 0 && (status_ != Status::kLive || latest > links_.synced_at(options_.link));
-  return something_to_prove &&
-         (latest > tried_ || now - probed_at_ >= period / kRetriesPerPeriod);
+  return something_to_prove && (latest > tried_ || now - probed_at_ >= period / kRetriesPerPeriod);
 }
 
 bool FillLinkFsm::on_probe_end(const Operation& operation, std::string_view frame,
@@ -134,8 +133,7 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
     return true;
   }
   if (options_.clock == nullptr) return true;
-  if (const auto passed = options_.clock->passed(said->history, said->offset))
-    prove(*passed, now);
+  if (const auto passed = options_.clock->passed(said->history, said->offset)) prove(*passed, now);
   return true;
 }
 

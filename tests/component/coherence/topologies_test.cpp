@@ -213,13 +213,13 @@ TEST(Replicas, OfAKeyTakeItBackOnlyWhenTheyHaveWhatWasRead) {
   scenario.monotonic = true;
   World world(scenario);
   world.hold_replication(true);
-  world.ask(0, "EVAL 'SET z 1' 0");      // nothing is read from the replica until it has this
-  world.tick(1, kProbePeriod);           // a sample behind it
+  world.ask(0, "EVAL 'SET z 1' 0");  // nothing is read from the replica until it has this
+  world.tick(1, kProbePeriod);       // a sample behind it
   world.advance(10 * kMillisecond);
-  world.stranger("SET k longer");        // not in the sample
+  world.stranger("SET k longer");  // not in the sample
   world.advance(10 * kMillisecond);
   EXPECT_EQ(world.ask(0, "GET k"), "$6\r\nlonger\r\n") << "of the primary";
-  world.node(1).replicate();             // the script, not the stranger's write
+  world.node(1).replicate();  // the script, not the stranger's write
   world.tick(2, 100 * kMillisecond);
   ASSERT_SOUND(world);
   EXPECT_EQ(world.ask(0, "GET m"), "$2\r\nw0\r\n");

@@ -80,8 +80,8 @@ Arguments parse_words(const std::string& text) {
 
 std::string Step::text() const {
   static constexpr const char* kNames[] = {
-      "client",        "link-reply",    "link-half",  "lane-reply", "posted",
-      "link-executes", "lane-executes", "replicates", "stranger",   "clock",
+      "client",        "link-reply",    "link-half",  "lane-reply",  "posted",
+      "link-executes", "lane-executes", "replicates", "stranger",    "clock",
       "tick",          "cut-link",      "cut-lane",   "connect-link"};
   return std::string(kNames[static_cast<std::size_t>(kind)]) + " " + std::to_string(index);
 }
@@ -94,8 +94,8 @@ class World::Lane : public data::upstream::Lane {
         registry_(registry),
         mux_(registry),
         node_(world.upstream()),
-        connection_(node_.connect(key.database, key.protocol,
-                                  std::string(key.identity.acl_user()))),
+        connection_(
+            node_.connect(key.database, key.protocol, std::string(key.identity.acl_user()))),
         shared_(shared) {}
 
   bool accepts_commands() const override { return alive_; }
@@ -205,7 +205,8 @@ class Spread : public data::fill::FetchRouter {
       const state::EndpointId chosen = nodes_[1 + turn % replicas_];
       bool fresh = true;
       for (const data::fill::FetchName& key : keys) {
-        const bool same = !by_key_ || static_cast<std::size_t>(key.key[0]) % replicas_ == turn % replicas_;
+        const bool same =
+            !by_key_ || static_cast<std::size_t>(key.key[0]) % replicas_ == turn % replicas_;
         fresh = links_.fresh(chosen, key.name, now) && same && fresh;
       }
       FillLink* const link = links_.fetching(chosen);
@@ -669,8 +670,7 @@ std::vector<Step> World::steps() const {
   }
   if (clock_done_ < scenario_.clock_steps.size()) result.push_back({Kind::kClock, 0});
   if (ticks_ < scenario_.ticks) result.push_back({Kind::kTick, 0});
-  if (link_cuts_ < scenario_.link_cuts &&
-      wires_[0]->fsm->status() == FillLinkFsm::Status::kLive) {
+  if (link_cuts_ < scenario_.link_cuts && wires_[0]->fsm->status() == FillLinkFsm::Status::kLive) {
     result.push_back({Kind::kCutLink, 0});
   }
   for (std::size_t i = 0; i < lanes_.size() && lane_cuts_ < scenario_.lane_cuts; ++i) {

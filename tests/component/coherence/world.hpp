@@ -54,9 +54,9 @@ struct Scenario {
   std::vector<ClientScript> clients = {};
   std::vector<std::string> foreign = {};  // one stranger's writes, in order
   std::vector<state::Nanos> clock_steps = {};
-  std::uint32_t replicas = 0;      // reads go to them where they are fresh enough, in turn
-  bool key_affinity = false;       // or by key
-  bool cluster = false;            // one node of a cluster: see FakeRedis
+  std::uint32_t replicas = 0;   // reads go to them where they are fresh enough, in turn
+  bool key_affinity = false;    // or by key
+  bool cluster = false;         // one node of a cluster: see FakeRedis
   std::uint32_t link_cuts = 0;  // of link 0
   std::uint32_t lane_cuts = 0;  // of any shared lane
   std::uint32_t ticks = 0;

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "config/address.hpp"
+#include "config/hosts.hpp"
 #include "config/nearest.hpp"
 #include "config/units.hpp"
 #include "config/url.hpp"
@@ -38,6 +39,10 @@ constexpr std::size_t kLongestCommand = 64;
 constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info",
                                                      "warn",  "error", "off"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+constexpr std::array<std::string_view, 3> kBusyPolls{"auto", "on", "off"};
+constexpr std::array<std::string_view, 4> kReadsFrom{"auto", "primary", "replica",
+                                                     "prefer_replica"};
+constexpr std::array<std::string_view, 3> kBalances{"round_robin", "key_affinity", "least_latency"};
 
 const auto& table() {
   using C = Config;
@@ -74,6 +79,11 @@ const auto& table() {
       Key{"listen.max_subscriptions",
           Count{at<&C::listen, &Listen::max_subscriptions>(), 1, 10'000'000},
           "Channels, patterns and shard channels of one client together."},
+      Key{"listen.emulate_cluster", Switch{at<&C::listen, &Listen::emulate_cluster>()},
+          "`true`: CLUSTER SLOTS, SHARDS, NODES, INFO, KEYSLOT and MYID show a cluster of one node "
+          "that owns every slot, Pillion, whatever is behind it; for clients that speak to "
+          "clusters "
+          "only."},
       Key{"admin.address", ListenAddress{at<&C::admin, &Admin::address>()},
           "Where `/metrics`, `/livez`, `/readyz` and `/cache/stats` are served. `\"\"`: nowhere."},
       Key{"admin.allow_remote", Switch{at<&C::admin, &Admin::allow_remote>()},
@@ -81,8 +91,35 @@ const auto& table() {
       Key{"workers", CountOrAuto{at<&C::workers>(), 256},
           "Worker threads. `auto`: the CPUs this process may use (affinity and cgroup quota)."},
       Key{"upstream.url", UpstreamUrl{at<&C::upstream, &Upstream::url>()},
-          "The Redis or Valkey behind: `redis://[user[:password]@]host[:port][/db]` or "
-          "`unix:///path?db=n`, percent-encoded."},
+          "The Redis or Valkey behind, percent-encoded: "
+          "`redis://[user[:password]@]host[:port][/db]`, the same with "
+          "`?replicas=host:port,...` or `?replicas=auto`, `unix:///path?db=n`, "
+          "`redis+sentinel://[user[:password]@]host:port,.../master[/db]` (user and password are "
+          "the "
+          "servers', not the sentinels') or `redis+cluster://[user[:password]@]host:port,...`."},
+      Key{"upstream.replicas", Hosts{at<&C::upstream, &Upstream::replicas>(), 6379, true},
+          "Replicas of the URL's primary. `auto`: those the primary names, followed as they come "
+          "and "
+          "go. `\"\"`: none."},
+      Key{"upstream.sentinels", Hosts{at<&C::upstream, &Upstream::sentinels>(), 26379, false},
+          "Sentinels to ask for the primary and its replicas, in place of `upstream.url`; the "
+          "others "
+          "are learnt from them."},
+      Key{"upstream.sentinel_master", Text{at<&C::upstream, &Upstream::sentinel_master>()},
+          "What the sentinels call the primary they watch."},
+      Key{"upstream.sentinel_user", Text{at<&C::upstream, &Upstream::sentinel_user>()},
+          "ACL user for the sentinels themselves."},
+      Key{"upstream.sentinel_password", Secret{at<&C::upstream, &Upstream::sentinel_password>()},
+          "Password for the sentinels themselves; `upstream.password` is never shown to them."},
+      Key{"upstream.sentinel_password_file",
+          Text{at<&C::upstream, &Upstream::sentinel_password_file>()},
+          "File holding it, as `upstream.password_file`."},
+      Key{"upstream.cluster_nodes",
+          Hosts{at<&C::upstream, &Upstream::cluster_nodes>(), 6379, false},
+          "Nodes of a cluster to ask for its layout first, in place of `upstream.url`; the others "
+          "are learnt from them."},
+      Key{"upstream.database", Count{at<&C::upstream, &Upstream::database>(), 0, 2147483647},
+          "Database number; 0: the URL's. A cluster has no other than 0."},
       Key{"upstream.user", Text{at<&C::upstream, &Upstream::user>()},
           "ACL user; wins over the URL's."},
       Key{"upstream.password", Secret{at<&C::upstream, &Upstream::password>()},
@@ -110,7 +147,53 @@ const auto& table() {
           "TRACKING, large requests), of each worker."},
       Key{"upstream.health_interval",
           Duration{at<&C::upstream, &Upstream::health_interval>(), Millis{50}, kHour},
-          "How often the upstream's health is probed."},
+          "How often the upstream's health is probed; where there are replicas at least every "
+          "second, and four times in `reads.max_lag`."},
+      Key{"upstream.busy_poll", Choice{at<&C::upstream, &Upstream::busy_poll>(), kBusyPolls},
+          "Whether a worker looks for the reply of a command on a connection of its own for a "
+          "moment "
+          "before it sleeps, which saves the time of waking up. `auto`: unless this process has a "
+          "CPU quota, which counts looking as work."},
+      Key{"upstream.topology_refresh",
+          Duration{at<&C::upstream, &Upstream::topology_refresh>(), Millis{100}, kHour},
+          "How often sentinels or cluster nodes are asked for the layout, besides whenever "
+          "something "
+          "hints at a change."},
+      Key{"upstream.dns_refresh",
+          Duration{at<&C::upstream, &Upstream::dns_refresh>(), Millis{1'000}, kYear},
+          "How often host names are resolved, besides whenever a server cannot be reached."},
+      Key{"upstream.reconnect_rate",
+          Count{at<&C::upstream, &Upstream::reconnect_rate>(), 1, 1'000'000},
+          "Connections each worker opens per second at the most after it has lost some."},
+      Key{"upstream.retry_budget", Count{at<&C::upstream, &Upstream::retry_budget>(), 0, 100},
+          "Reads that may be asked again elsewhere after a failure, in percent of all reads. 0: "
+          "none."},
+      Key{"reads.from", Choice{at<&C::reads, &Reads::from>(), kReadsFrom},
+          "Who answers reads of keys: the `primary`; a `replica` (the primary only where none "
+          "can); "
+          "`prefer_replica` spreads them over replicas that are in step. `auto`: `prefer_replica` "
+          "where the upstream has replicas we are to know of, else `primary`."},
+      Key{"reads.balance", Choice{at<&C::reads, &Reads::balance>(), kBalances},
+          "`round_robin`: each replica gets the same share. `key_affinity`: a key is read from the "
+          "same replica as long as that is in rotation. `least_latency`: the quickest to answer."},
+      Key{"reads.max_lag", Duration{at<&C::reads, &Reads::max_lag>(), Millis{10}, kHour},
+          "A replica further behind its primary is taken out of rotation."},
+      Key{"reads.zone", Text{at<&C::reads, &Reads::zone>()},
+          "Availability zone Pillion runs in: replicas in it are preferred. `\"\"`: all are "
+          "alike."},
+      Key{"reads.zones", Zones{at<&C::reads, &Reads::zones>()},
+          "Zones of servers, `host:port=zone, ...` with hosts as the topology names them; without "
+          "one "
+          "a server's own `availability_zone` counts (Valkey 8)."},
+      Key{"reads.timeout", Duration{at<&C::reads, &Reads::timeout>(), Millis{10}, Millis{300'000}},
+          "How long a replica may take before the read is asked elsewhere; never longer than "
+          "`upstream.command_timeout`."},
+      Key{"reads.slow_start", Duration{at<&C::reads, &Reads::slow_start>(), Millis{0}, kHour},
+          "How long a replica that comes back gets less than its share, from a tenth upwards."},
+      Key{"reads.health_rise", Count{at<&C::reads, &Reads::health_rise>(), 1, 100},
+          "Good probes in a row until a replica that was taken out is asked again."},
+      Key{"reads.health_fall", Count{at<&C::reads, &Reads::health_fall>(), 1, 100},
+          "Failures in a row, of probes or of reads, until a replica is taken out."},
       Key{"cache.enabled", Switch{at<&C::cache, &Cache::enabled>()},
           "`false`: every command goes to the upstream."},
       Key{"cache.max_bytes", Bytes{at<&C::cache, &Cache::max_bytes>(), 64 * kKiB, kTiB},
@@ -190,6 +273,26 @@ Complaint set(const Secret& kind, Config& config, std::string_view text) {
 Complaint set(const UpstreamUrl& kind, Config& config, std::string_view text) {
   auto parsed = parse_upstream_url(text);
   if (auto* reason = std::get_if<std::string>(&parsed)) return std::move(*reason);
+  kind.place.of(config) = text;
+  return std::nullopt;
+}
+
+Complaint set(const Hosts& kind, Config& config, std::string_view text) {
+  if (kind.or_auto && lower_case(text) == "auto") {
+    kind.place.of(config) = "auto";
+    return std::nullopt;
+  }
+  if (!text.empty()) {
+    auto parsed = parse_hosts(text, kind.port);
+    if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(refusal->reason);
+  }
+  kind.place.of(config) = text;
+  return std::nullopt;
+}
+
+Complaint set(const Zones& kind, Config& config, std::string_view text) {
+  auto parsed = parse_zones(text);
+  if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(refusal->reason);
   kind.place.of(config) = text;
   return std::nullopt;
 }
@@ -301,6 +404,14 @@ std::string print(const UpstreamUrl& kind, const Config& config) {
   return quote(redact_url(kind.place.in(config)));
 }
 
+std::string print(const Hosts& kind, const Config& config) {
+  return quote(kind.place.in(config));
+}
+
+std::string print(const Zones& kind, const Config& config) {
+  return quote(kind.place.in(config));
+}
+
 std::string print(const ListenAddress& kind, const Config& config) {
   return quote(kind.place.in(config));
 }
@@ -351,6 +462,12 @@ std::string describe(const Secret&) {
 }
 std::string describe(const UpstreamUrl&) {
   return "URL";
+}
+std::string describe(const Hosts& kind) {
+  return kind.or_auto ? "servers or auto" : "servers";
+}
+std::string describe(const Zones&) {
+  return "servers and zones";
 }
 std::string describe(const ListenAddress&) {
   return "address";

@@ -33,6 +33,14 @@ struct Secret {  // printed as "***", never echoed
 struct UpstreamUrl {  // printed without its password
   Place<std::string> place;
 };
+struct Hosts {  // "host:port, ..."; "" = none
+  Place<std::string> place;
+  std::uint16_t port;  // of a host that names none
+  bool or_auto;
+};
+struct Zones {  // "host:port=zone, ..."
+  Place<std::string> place;
+};
 struct ListenAddress {  // "" = off
   Place<std::string> place;
 };
@@ -74,8 +82,8 @@ struct Rules {  // a list of maps, see rule_keys()
   std::size_t most;
 };
 
-using Kind = std::variant<Text, Secret, UpstreamUrl, ListenAddress, SocketPath, Choice, CommandName,
-                          Switch, Count, CountOrAuto, Bytes, Duration, Rules>;
+using Kind = std::variant<Text, Secret, UpstreamUrl, Hosts, Zones, ListenAddress, SocketPath,
+                          Choice, CommandName, Switch, Count, CountOrAuto, Bytes, Duration, Rules>;
 
 struct Key {
   std::string_view path;  // "cache.max_bytes"; at most one dot

@@ -151,20 +151,11 @@ class Reader {
     }
   }
 
-  void read_password_file() {
-    constexpr std::string_view kPath = "upstream.password_file";
-    const auto& path = loaded_.config.upstream.password_file;
-    if (path.empty()) return;
-    auto file = read_small_file(path, kLargestPassword);
-    auto& text = file.text;
-    if (!text.empty() && text.back() == '\n') text.pop_back();
-    if (!text.empty() && text.back() == '\r') text.pop_back();
-    if (file.trouble.empty() && text.empty()) file.trouble = "holds no password";
-    if (!file.trouble.empty()) {
-      problem(origin_of({kPath}), std::string(kPath) + ": " + quoted(path) + " " + file.trouble);
-      return;
-    }
-    loaded_.config.upstream.password = std::move(text);
+  void read_password_files() {
+    auto& upstream = loaded_.config.upstream;
+    read_password_file("upstream.password_file", upstream.password_file, upstream.password);
+    read_password_file("upstream.sentinel_password_file", upstream.sentinel_password_file,
+                       upstream.sentinel_password);
   }
 
   // A key that was refused still holds its default: what is said about combinations with it would
@@ -182,6 +173,20 @@ class Reader {
  private:
   void problem(std::string where, std::string message) {
     loaded_.problems.push_back({std::move(where), std::move(message)});
+  }
+
+  void read_password_file(std::string_view key, const std::string& path, std::string& password) {
+    if (path.empty()) return;
+    auto file = read_small_file(path, kLargestPassword);
+    auto& text = file.text;
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    if (!text.empty() && text.back() == '\r') text.pop_back();
+    if (file.trouble.empty() && text.empty()) file.trouble = "holds no password";
+    if (!file.trouble.empty()) {
+      problem(origin_of({key}), std::string(key) + ": " + quoted(path) + " " + file.trouble);
+      return;
+    }
+    password = std::move(text);
   }
 
   // yaml-cpp throws on malformed text and on nesting over its own limit; both end here.
@@ -403,7 +408,7 @@ Loaded load(const Sources& sources) {
   if (file) reader.read_file_at(*file);
   reader.read_environment(sources.environment);
   reader.read_settings(sources.settings);
-  reader.read_password_file();
+  reader.read_password_files();
   reader.check_combinations();
   return reader.take();
 }
@@ -411,7 +416,7 @@ Loaded load(const Sources& sources) {
 Loaded load_text(std::string_view text, const std::string& name) {
   Reader reader;
   reader.read_document(std::string(text), name);
-  reader.read_password_file();
+  reader.read_password_files();
   reader.check_combinations();
   return reader.take();
 }

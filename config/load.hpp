@@ -1,7 +1,7 @@
 // From what the operator wrote to a Config, or to every problem with it at once.
 //
 // Later sources win: defaults (config.hpp), the YAML file, PILLION_* variables, settings (flags).
-// Nothing throws past load(); it reads the file and upstream.password_file and touches nothing
+// Nothing throws past load(); it reads the file and the two password files and touches nothing
 // else. Call it from any thread.
 #pragma once
 

@@ -61,6 +61,12 @@ std::string plain(const Kind&, const Key& key, const Config& config) {
 std::string plain(const Text& kind, const Key&, const Config& config) {
   return kind.place.in(config);
 }
+std::string plain(const Hosts& kind, const Key&, const Config& config) {
+  return kind.place.in(config);
+}
+std::string plain(const Zones& kind, const Key&, const Config& config) {
+  return kind.place.in(config);
+}
 std::string plain(const ListenAddress& kind, const Key&, const Config& config) {
   return kind.place.in(config);
 }
@@ -119,7 +125,8 @@ in the environment `PILLION_CACHE_MAX_BYTES=64MiB`, as a flag `--set cache.max_b
 
 Units. *Size*: whole bytes, or a number and a unit: `KiB MiB GiB TiB` (or `Ki Mi Gi Ti`) count in
 1024, `KB MB GB TB` (or `k M G T`) in 1000. *Duration*: a whole number and `ms`, `s`, `m`, `h` or `d`; only 0 needs
-no unit. *Address*: see `listen.address`. Letter case of units does not matter.
+no unit. *Address*: see `listen.address`. *Servers*: `host:port, host:port`, IPv6 hosts in brackets; without
+a port it is 6379, of a sentinel 26379. Letter case of units does not matter.
 
 | key | what it takes | default | meaning |
 |---|---|---|---|

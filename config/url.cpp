@@ -2,6 +2,7 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 #include <boost/url/url_view.hpp>
@@ -9,6 +10,7 @@
 #include <limits>
 #include <optional>
 
+#include "config/hosts.hpp"
 #include "config/units.hpp"
 
 namespace pillion::config {
@@ -19,7 +21,12 @@ namespace urls = boost::urls;
 using Outcome = std::variant<UpstreamTarget, std::string>;
 
 constexpr std::string_view kForms =
-    "redis://[user[:password]@]host[:port][/db] or unix:///path[?db=n]";
+    "redis://[user[:password]@]host[:port][/db], unix:///path[?db=n], "
+    "redis+sentinel://host:port,.../master or redis+cluster://host:port,...";
+constexpr std::string_view kSentinelScheme = "redis+sentinel";
+constexpr std::string_view kClusterScheme = "redis+cluster";
+constexpr std::uint16_t kRedisPort = 6379;
+constexpr std::uint16_t kSentinelPort = 26379;
 constexpr std::size_t kLongestUrl = 8192;
 
 std::optional<std::uint32_t> parse_database(std::string_view text) {
@@ -38,6 +45,44 @@ std::string to_string(const Text& text) {
 
 bool has_nul(std::string_view text) {
   return text.find('\0') != std::string_view::npos;
+}
+
+/// "auto" or a list of hosts; a complaint or nothing.
+std::optional<std::string> take_replicas(UpstreamTarget& target, std::string_view text,
+                                         bool secretive) {
+  target.kind = UpstreamKind::kReplicated;
+  target.replicas_auto = lower_case(text) == "auto";
+  if (target.replicas_auto) return std::nullopt;
+  auto parsed = parse_hosts(text, kRedisPort);
+  if (auto* refusal = std::get_if<Refusal>(&parsed)) {
+    return secretive ? "replicas must be auto or servers, as in ?replicas=host2:6379,host3:6379"
+                     : "replicas: " + refusal->reason;
+  }
+  target.replicas = std::move(std::get<std::vector<HostPort>>(parsed));
+  return std::nullopt;
+}
+
+std::string names_of(const std::vector<HostPort>& servers) {
+  std::string out;
+  for (const auto& server : servers) out += (out.empty() ? "" : ", ") + print_host(server);
+  return out;
+}
+
+void be_sentinel(UpstreamTarget& target, std::string master, std::vector<HostPort> sentinels) {
+  target.kind = UpstreamKind::kSentinel;
+  target.host.clear();
+  target.unix_path.clear();
+  target.master = std::move(master);
+  target.seeds = std::move(sentinels);
+  target.display = target.master + " of sentinels " + names_of(target.seeds);
+}
+
+void be_cluster(UpstreamTarget& target, std::vector<HostPort> nodes) {
+  target.kind = UpstreamKind::kCluster;
+  target.host.clear();
+  target.unix_path.clear();
+  target.seeds = std::move(nodes);
+  target.display = "cluster of " + names_of(target.seeds);
 }
 
 Outcome parse_redis(const urls::url_view& url, UpstreamTarget target, bool secretive) {
@@ -66,12 +111,83 @@ Outcome parse_redis(const urls::url_view& url, UpstreamTarget target, bool secre
     }
     target.database = *database;
   }
-  if (url.has_query()) {
-    return "a redis:// URL takes no parameters; the database goes into the path, as in "
-           "redis://host:6379/3";
+  bool seen = false;
+  for (const auto& parameter : url.params()) {
+    if (parameter.key != "replicas") {
+      return "a redis:// URL takes no parameters but replicas; the database goes into the path, as "
+             "in redis://host:6379/3";
+    }
+    if (seen) return "replicas is given twice";
+    seen = true;
+    if (auto complaint = take_replicas(target, parameter.value, secretive))
+      return std::move(*complaint);
   }
-  const bool v6 = target.host.find(':') != std::string::npos;
-  target.display = (v6 ? "[" + target.host + "]" : target.host) + ":" + std::to_string(target.port);
+  if (url.has_query() && !seen) {
+    return "a redis:// URL takes no parameters but replicas, as in "
+           "redis://host:6379?replicas=host2:6379";
+  }
+  target.display = print_host({target.host, target.port});
+  return target;
+}
+
+std::string scheme_of(std::string_view text) {
+  return lower_case(text.substr(0, text.find("://")));
+}
+
+bool names_many(std::string_view text) {
+  const auto scheme = scheme_of(text);
+  return scheme == kSentinelScheme || scheme == kClusterScheme;
+}
+
+/// What stands before and behind a list of hosts, which no URL may have: read as those of a
+/// redis:// URL with one host.
+Outcome parse_many(std::string_view text, bool secretive) {
+  const auto rest = text.substr(text.find("://") + 3);
+  const auto authority = rest.substr(0, rest.find_first_of("/?#"));
+  const auto at = authority.rfind('@');
+  const auto credentials = at == std::string_view::npos ? "" : authority.substr(0, at + 1);
+  const bool cluster = scheme_of(text) == kClusterScheme;
+  const std::string form = cluster ? "redis+cluster://host:7000,host:7001"
+                                   : "redis+sentinel://host:26379,host:26379/mymaster";
+  auto hosts =
+      parse_hosts(authority.substr(credentials.size()), cluster ? kRedisPort : kSentinelPort);
+  if (const auto* refusal = std::get_if<Refusal>(&hosts)) {
+    return secretive ? "does not list its hosts as in " + form +
+                           " (special characters of a password "
+                           "must be percent-encoded)"
+                     : refusal->reason;
+  }
+  const std::string single =
+      "redis://" + std::string(credentials) + "h" + std::string(rest.substr(authority.size()));
+  const auto parsed = urls::parse_uri(single);
+  if (!parsed) return "is not a valid URL, as in " + form;
+  const auto& url = *parsed;
+  if (url.has_query() || url.has_fragment()) return "takes no parameters, as in " + form;
+  UpstreamTarget target;
+  target.user = url.user();
+  target.password = url.password();
+  const std::string decoded = url.path();
+  auto path = std::string_view(decoded);
+  if (!path.empty()) path.remove_prefix(1);
+  auto& servers = std::get<std::vector<HostPort>>(hosts);
+  if (cluster) {
+    if (!path.empty() && path != "0") {
+      return "a cluster has no databases but 0; write " + form;
+    }
+    be_cluster(target, std::move(servers));
+    return target;
+  }
+  const auto slash = path.find('/');
+  const auto master = path.substr(0, slash);
+  if (master.empty()) return "names no master; write " + form;
+  if (has_nul(master)) return "the name of the master contains a NUL byte";
+  if (slash != std::string_view::npos && slash + 1 < path.size()) {
+    const auto database = parse_database(path.substr(slash + 1));
+    if (!database)
+      return "what follows the master's name is not a database number; write " + form + "/3";
+    target.database = *database;
+  }
+  be_sentinel(target, std::string(master), std::move(servers));
   return target;
 }
 
@@ -120,6 +236,7 @@ std::variant<UpstreamTarget, std::string> parse_upstream_url(std::string_view te
   }
   // A misplaced or unencoded password can end up in any component.
   const bool secretive = text.find('@') != std::string_view::npos;
+  if (names_many(text)) return parse_many(text, secretive);
   const auto parsed = urls::parse_uri(boost::core::string_view(text.data(), text.size()));
   if (!parsed) {
     return "is not a valid URL (" + std::string(kForms) + ")" +
@@ -150,13 +267,51 @@ UpstreamTarget upstream_target(const Config& config) {
   auto* target = std::get_if<UpstreamTarget>(&parsed);
   assert(target != nullptr);
   if (target == nullptr) return {};
-  if (!config.upstream.user.empty()) target->user = config.upstream.user;
-  if (!config.upstream.password.empty()) target->password = config.upstream.password;
+  const auto& upstream = config.upstream;
+  const auto listed = [](const std::string& text, std::uint16_t port) {
+    auto hosts = parse_hosts(text, port);
+    auto* servers = std::get_if<std::vector<HostPort>>(&hosts);
+    return servers != nullptr ? std::move(*servers) : std::vector<HostPort>();
+  };
+  if (!upstream.replicas.empty()) take_replicas(*target, upstream.replicas, true);
+  if (!upstream.sentinels.empty()) {
+    be_sentinel(*target, upstream.sentinel_master, listed(upstream.sentinels, kSentinelPort));
+  }
+  if (!upstream.cluster_nodes.empty()) {
+    be_cluster(*target, listed(upstream.cluster_nodes, kRedisPort));
+  }
+  if (!upstream.user.empty()) target->user = upstream.user;
+  if (!upstream.password.empty()) target->password = upstream.password;
+  if (upstream.database != 0) target->database = upstream.database;
+  target->sentinel_user = upstream.sentinel_user;
+  target->sentinel_password = upstream.sentinel_password;
   return std::move(*target);
 }
 
+std::string_view reads_from(const Config& config) {
+  if (config.reads.from != "auto") return config.reads.from;
+  return upstream_target(config).kind == UpstreamKind::kStandalone ? "primary" : "prefer_replica";
+}
+
+namespace {
+
+/// The same for an URL with a list of hosts, which parses as far as parse_many goes.
+std::string redact_many(std::string_view text) {
+  const auto begin = text.find("://") + 3;
+  const auto authority = text.substr(begin, text.find_first_of("/?#", begin) - begin);
+  const auto at = authority.rfind('@');
+  if (at == std::string_view::npos) return std::string(text);
+  const auto user = authority.substr(0, std::min(authority.find(':'), at));
+  std::string out(text.substr(0, begin));
+  if (!user.empty()) out += std::string(user) + "@";
+  return out + std::string(text.substr(begin + at + 1));
+}
+
+}  // namespace
+
 std::string redact_url(std::string_view text) {
   if (std::holds_alternative<std::string>(parse_upstream_url(text))) return "***";
+  if (names_many(text)) return redact_many(text);
   urls::url url(urls::parse_uri(boost::core::string_view(text.data(), text.size())).value());
   url.remove_password();
   if (url.has_userinfo() && url.encoded_user().empty()) url.remove_userinfo();

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "config/address.hpp"
+#include "config/hosts.hpp"
 #include "config/units.hpp"
 #include "config/url.hpp"
 
@@ -58,26 +59,127 @@ void check_listeners(const Config& config, Findings& out) {
   }
 }
 
+bool is_here(const Config& config, const std::string& host, std::uint16_t port) {
+  const auto listen = address_of(config.listen.address);
+  if (!listen || listen->port != port) return false;
+  if (!is_loopback(listen->host) && !is_wildcard(listen->host)) return false;
+  return host == "localhost" || is_loopback(host);
+}
+
 // An upstream that is Pillion itself would send each command round in circles.
+void check_loop(const Config& config, const UpstreamTarget& target, Findings& out) {
+  const auto complain = [&out](const std::string& name) {
+    out.push_back({{"upstream.url", "upstream.replicas", "upstream.sentinels",
+                    "upstream.cluster_nodes", "listen.address", "listen.unix"},
+                   "upstream.url names " + name + ", which is where Pillion itself listens"});
+  };
+  if (!target.unix_path.empty() && target.unix_path == config.listen.unix_path) {
+    return complain(target.unix_path);
+  }
+  std::vector<HostPort> servers = target.replicas;
+  servers.insert(servers.end(), target.seeds.begin(), target.seeds.end());
+  if (!target.host.empty()) servers.push_back({target.host, target.port});
+  for (const auto& server : servers) {
+    if (is_here(config, server.host, server.port)) return complain(print_host(server));
+  }
+}
+
+// The URL and the keys may say where the upstream is, but not both.
+void check_sources(const Config& config, const UpstreamTarget& url, Findings& out) {
+  const auto& upstream = config.upstream;
+  std::vector<std::string_view> named;
+  if (!upstream.replicas.empty()) named.push_back("upstream.replicas");
+  if (!upstream.sentinels.empty()) named.push_back("upstream.sentinels");
+  if (!upstream.cluster_nodes.empty()) named.push_back("upstream.cluster_nodes");
+  if (named.size() > 1) {
+    out.push_back({named, std::string(named[0]) + " and " + std::string(named[1]) +
+                              " say two different things about where the upstream is; keep one"});
+    return;
+  }
+  if (named.empty()) return;
+  const auto key = std::string(named[0]);
+  if (!upstream.replicas.empty()) {
+    if (url.kind == UpstreamKind::kReplicated) {
+      out.push_back({{named[0], "upstream.url"},
+                     "upstream.replicas and the replicas of upstream.url; keep one of them"});
+    } else if (url.kind != UpstreamKind::kStandalone) {
+      out.push_back({{named[0], "upstream.url"},
+                     "upstream.replicas are those of one primary; sentinels and clusters say "
+                     "themselves who their replicas are"});
+    }
+  } else if (upstream.url != kDefaultUrl) {
+    out.push_back({{"upstream.url", named[0]},
+                   key + " and upstream.url both say where the upstream is; keep one (credentials "
+                         "and database have keys of their own: upstream.user, "
+                         "upstream.password_file, upstream.database)"});
+  }
+}
+
+void check_sentinel(const Config& config, const UpstreamTarget& target, Findings& out) {
+  const auto& upstream = config.upstream;
+  if (!upstream.sentinels.empty() && upstream.sentinel_master.empty()) {
+    out.push_back({{"upstream.sentinels", "upstream.sentinel_master"},
+                   "upstream.sentinels need upstream.sentinel_master: what they call the primary, "
+                   "as in \"sentinel monitor <name> ...\""});
+  }
+  if (upstream.sentinels.empty() && !upstream.sentinel_master.empty()) {
+    out.push_back({{"upstream.sentinel_master", "upstream.sentinels"},
+                   "upstream.sentinel_master without upstream.sentinels; list them, or write "
+                   "redis+sentinel://host:26379/" +
+                       upstream.sentinel_master + " as upstream.url"});
+  }
+  if (!upstream.sentinel_user.empty() && upstream.sentinel_password.empty()) {
+    out.push_back({{"upstream.sentinel_user", "upstream.sentinel_password",
+                    "upstream.sentinel_password_file"},
+                   "a sentinel user without a password: set upstream.sentinel_password_file or "
+                   "upstream.sentinel_password"});
+  }
+  if (target.kind != UpstreamKind::kSentinel &&
+      !(upstream.sentinel_user.empty() && upstream.sentinel_password.empty())) {
+    out.push_back({{"upstream.sentinel_password", "upstream.sentinel_password_file",
+                    "upstream.sentinel_user"},
+                   "credentials for sentinels, but the upstream has none: upstream.url is not "
+                   "redis+sentinel:// and upstream.sentinels is empty"});
+  }
+}
+
 void check_upstream(const Config& config, Findings& out) {
   const auto parsed = parse_upstream_url(config.upstream.url);
-  const auto* target = std::get_if<UpstreamTarget>(&parsed);
-  if (target == nullptr) return;
-  const auto listen = address_of(config.listen.address);
-  const bool here = target->host == "localhost" || is_loopback(target->host);
-  const bool same_port = listen && listen->port == target->port;
-  const bool same_path = !target->unix_path.empty() && target->unix_path == config.listen.unix_path;
-  if ((here && same_port && (is_loopback(listen->host) || is_wildcard(listen->host))) ||
-      same_path) {
-    out.push_back(
-        {{"upstream.url", "listen.address", "listen.unix"},
-         "upstream.url names " + target->display + ", which is where Pillion itself listens"});
+  const auto* url = std::get_if<UpstreamTarget>(&parsed);
+  if (url == nullptr) return;
+  const auto target = upstream_target(config);
+  check_sources(config, *url, out);
+  check_sentinel(config, target, out);
+  check_loop(config, target, out);
+  if (target.kind == UpstreamKind::kCluster && target.database != 0) {
+    out.push_back({{"upstream.database", "upstream.cluster_nodes", "upstream.url"},
+                   "a cluster has no databases but 0; remove upstream.database"});
   }
-  const auto merged = upstream_target(config);
-  if (!merged.user.empty() && merged.password.empty()) {
+  for (const auto& replica : target.replicas) {
+    if (replica == HostPort{target.host, target.port}) {
+      out.push_back({{"upstream.replicas", "upstream.url"},
+                     print_host(replica) + " is the primary and cannot be its own replica"});
+    }
+  }
+  if (!target.user.empty() && target.password.empty()) {
     out.push_back({{"upstream.user", "upstream.url", "upstream.password", "upstream.password_file"},
                    "an upstream user without a password: set upstream.password_file or "
                    "upstream.password (any text will do for a nopass user)"});
+  }
+}
+
+void check_reads(const Config& config, Findings& out) {
+  const auto& reads = config.reads;
+  if (std::holds_alternative<std::string>(parse_upstream_url(config.upstream.url))) return;
+  if (reads.from == "replica" && upstream_target(config).kind == UpstreamKind::kStandalone) {
+    out.push_back({{"reads.from", "upstream.replicas", "upstream.url"},
+                   "reads.from: replica, but no replicas are named; set upstream.replicas (auto: "
+                   "those the primary names)"});
+  }
+  if (!reads.zones.empty() && reads.zone.empty()) {
+    out.push_back(
+        {{"reads.zones", "reads.zone"},
+         "reads.zones without reads.zone: no zone is Pillion's own, so none is preferred"});
   }
 }
 
@@ -100,6 +202,7 @@ std::vector<Finding> validate(const Config& config) {
   check_listeners(config, out);
   check_exposure(config, out);
   check_upstream(config, out);
+  check_reads(config, out);
   check_cache(config, out);
   return out;
 }

@@ -53,7 +53,8 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
         workers_wanted(std::min<std::uint32_t>(
             options.config.workers != 0 ? options.config.workers : net::usable_cpus(),
             cache::LinkTable::kMaxLinks)),
-        shared(options.config, upstream, options.version, topology, learned, workers_wanted),
+        shared(options.config, upstream, {topology, traffic, refresh}, options.version, learned,
+               workers_wanted),
         signals(io, SIGTERM, SIGINT),
         poll(io) {}
 
@@ -106,7 +107,7 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
     for (const auto& worker : workers) worker->listen(workers.front()->port());
 
     control::ControlPlane control({options.config, upstream, options.version, options.revision},
-                                  *this, topology, &learned);
+                                  *this, topology, traffic, refresh, &learned);
     control.start();
     await_first_probe();
     for (const auto& worker : workers) worker->start();
@@ -201,6 +202,8 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
   std::uint32_t workers_wanted;
   state::Published<state::TopologySnapshot> topology;
   state::Published<state::LearnedCommands> learned;
+  state::EndpointTraffic traffic;
+  state::RefreshRequests refresh;
   mutable Shared shared;
   std::vector<std::unique_ptr<Worker>> workers;
   boost::asio::io_context io{1};

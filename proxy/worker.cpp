@@ -12,6 +12,7 @@
 #include "config/print.hpp"
 #include "protocol/command/cacheable.hpp"
 #include "proxy/data/pubsub/link.hpp"
+#include "proxy/net/cpu_count.hpp"
 #include "proxy/net/endpoints.hpp"
 
 namespace pillion {
@@ -33,6 +34,12 @@ data::upstream::Identity own_identity(const config::UpstreamTarget& upstream) {
   return {upstream.user, upstream.password};
 }
 
+/// A quota counts looking for work as work, and throttles for it.
+bool polls_busily(const config::Upstream& upstream) {
+  if (upstream.busy_poll != "auto") return upstream.busy_poll == "on";
+  return !net::has_cpu_quota();
+}
+
 /// So many answers of the largest size stay within a client's output limit, if they all come at
 /// once.
 std::uint32_t max_fetches(const Shared& shared) {
@@ -51,19 +58,41 @@ data::fill::LinkSetOptions link_options(std::uint32_t worker, const Shared& shar
   options.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
   options.link.reply_timeout = nanos(shared.config.upstream.command_timeout);
   options.link.commands = shared.cacheable_commands;
-  options.replica_age = options.link.max_staleness;
+  options.key_affinity = shared.config.reads.balance == "key_affinity";
+  options.replica_age = options.link.max_staleness + nanos(shared.config.reads.max_lag);
+  options.replica_reply_timeout =
+      nanos(std::min(shared.config.reads.timeout, shared.config.upstream.command_timeout));
+  return options;
+}
+
+/// Reads may go to replicas: there may be some, and the operator does not forbid it.
+bool reads_replicas(const config::Config& config, const config::UpstreamTarget& target) {
+  return config.reads.from != "primary" && target.kind != config::UpstreamKind::kStandalone;
+}
+
+data::request::Director::Options director_options(const Shared& shared) {
+  data::request::Director::Options options;
+  options.replicas = shared.tokens.enabled();
+  if (shared.config.reads.balance == "key_affinity") {
+    options.balance = route::ReadBalance::kKeyAffinity;
+  } else if (shared.config.reads.balance == "least_latency") {
+    options.balance = route::ReadBalance::kLeastLatency;
+  }
+  options.retries.percent = shared.config.upstream.retry_budget;
   return options;
 }
 
 }  // namespace
 
 Shared::Shared(const config::Config& configuration, const config::UpstreamTarget& target,
-               std::string version_text, state::Published<state::TopologySnapshot>& published,
+               const Upstream& planes, std::string version_text,
                const state::Published<state::LearnedCommands>& learned_commands,
                std::size_t workers)
     : config(configuration),
       upstream(target),
-      topology(published),
+      topology(planes.topology),
+      traffic(planes.traffic),
+      refresh(planes.refresh),
       version(std::move(version_text)),
       config_values(config::effective_values(configuration)),
       started_at(state::now()),
@@ -73,7 +102,7 @@ Shared::Shared(const config::Config& configuration, const config::UpstreamTarget
       cache({configuration.cache.max_bytes, max_entry_bytes,
              nanos(configuration.cache.max_staleness), workers > 1},
             links),
-      tokens(false),
+      tokens(reads_replicas(configuration, target)),
       invalidator(cache, links, tokens),
       scripts(configuration.upstream.script_memory),
       rules(configuration.cache) {
@@ -86,24 +115,30 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
       shared_(shared),
       work_(io_.get_executor()),
       turn_end_(io_),
+      busy_poll_(polls_busily(shared.config.upstream)),
       registry_(index, ways.peers, turn_end_),
-      upstream_context_{io_,
-                        registry_,
-                        turn_end_,
-                        counters_,
-                        shared.topology,
-                        nanos(shared.config.upstream.connect_timeout),
-                        {nanos(shared.config.upstream.command_timeout),
-                         nanos(shared.config.upstream.script_timeout)}},
+      upstream_context_{
+          io_,
+          registry_,
+          turn_end_,
+          busy_poll_,
+          counters_,
+          shared.topology,
+          nanos(shared.config.upstream.connect_timeout),
+          {nanos(shared.config.upstream.command_timeout),
+           nanos(shared.config.upstream.script_timeout),
+           nanos(std::min(shared.config.reads.timeout, shared.config.upstream.command_timeout))},
+          net::ConnectRate(shared.config.upstream.reconnect_rate),
+          &shared.traffic},
       pool_(upstream_context_,
             {shared.config.upstream.connections, shared.config.upstream.max_dedicated}),
       fanout_({index, nanos(shared.config.upstream.command_timeout), shared.upstream.display},
               ways.couriers, registry_, shared.census, counters_),
       links_({shared.cache, shared.links, shared.invalidator, shared.replication, registry_,
-              counters_},
+              counters_, &shared.traffic},
              link_options(index, shared),
              data::fill::socket_fill_links(io_, turn_end_, shared.topology)),
-      fetch_router_(links_),
+      director_(director_options(shared)),
       reader_(shared.cache, shared.rules, counters_),
       pillion_{.cache = shared.cache,
                .invalidator = shared.invalidator,
@@ -117,6 +152,7 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
                .version = shared.version,
                .started_at = shared.started_at},
       session_context_{.lanes = pool_,
+                       .director = director_,
                        .reader = reader_,
                        .invalidator = shared.invalidator,
                        .fences = registry_,
@@ -144,12 +180,14 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
                        .max_subscriptions = shared.config.listen.max_subscriptions,
                        .learned = &shared.learned,
                        .pillion = &pillion_,
+                       .busy_poll = &busy_poll_,
                        .ahead = {}},
       readiness_(io_, [this](std::span<const net::Readiness::Event> events) { on_ready(events); }),
       client_context_{session_context_, registry_, readiness_, std::vector<char>(kReadBuffer),
                       [this] { shared_.clients.fetch_sub(1, std::memory_order_relaxed); }},
       timer_(io_) {
   registry_.use_hot_keys(reader_.hot_keys());
+  registry_.use_busy_poll(busy_poll_);
   if (index == 0) {
     data::pubsub::HubOptions hub;
     hub.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
@@ -162,8 +200,10 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
         hub, ways.couriers, shared.census, counters_,
         data::pubsub::socket_links(io_, turn_end_, shared.topology));
   }
+  director_.use_refresh(&shared.refresh);
   if (!shared.config.cache.enabled && !shared.tokens.enabled()) return;
-  reader_.use_router(&fetch_router_);
+  director_.use_links(&links_);
+  if (shared.config.cache.enabled) reader_.use_router(&director_);
   registry_.use_links(&links_, shared.links, shared.invalidator);
 }
 
@@ -201,11 +241,36 @@ void Worker::start() {
     const state::Nanos now = state::now();
     on_topology(now);
     // Warm: the first client must not wait for a connection.
-    pool_.pick({own_identity(shared_.upstream), shared_.upstream.database, 2}, now);
+    pool_.pick({own_identity(shared_.upstream), shared_.upstream.database, 2, director_.primary()},
+               now);
     readiness_.start();
     tick();
   });
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+  while (!io_.stopped()) {
+    if (busy_poll_.looking()) {
+      look_for_work();
+    } else if (io_.run_one() == 0) {
+      return;
+    }
+  }
+}
+
+void Worker::look_for_work() {
+  const state::Nanos begun = state::now();
+  state::Nanos now = begun;
+  while (busy_poll_.go_on(now)) {
+    if (io_.poll() > 0) {
+      busy_poll_.found();
+      break;
+    }
+    std::this_thread::yield();  // whoever else this core is for has it first
+    now = state::now();
+  }
+  counters_.busy_poll_nanos.add(static_cast<std::uint64_t>(now - begun));
 }
 
 void Worker::post(std::function<void(data::session::Registry&)> task) {
@@ -288,8 +353,9 @@ void Worker::on_topology(state::Nanos now) {
   topology_version_ = shared_.topology.version();
   const auto snapshot = shared_.topology.load();
   session_context_.auth_required = snapshot->auth_required;
-  fetch_router_.use(snapshot->primary.id);
   links_.on_topology(*snapshot, now);
+  pool_.on_topology(*snapshot, now);
+  director_.on_topology(snapshot);
 }
 
 void Worker::publish_cache_stats() {

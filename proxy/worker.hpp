@@ -23,15 +23,19 @@
 #include "proxy/data/pubsub/fanout.hpp"
 #include "proxy/data/pubsub/hub.hpp"
 #include "proxy/data/request/cache_rules.hpp"
+#include "proxy/data/request/director.hpp"
 #include "proxy/data/request/reader.hpp"
 #include "proxy/data/session/client_connection.hpp"
 #include "proxy/data/session/registry.hpp"
 #include "proxy/data/upstream/pool.hpp"
 #include "proxy/net/acceptor.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "proxy/state/counters.hpp"
 #include "proxy/state/data_plane_ops.hpp"
+#include "proxy/state/endpoint_traffic.hpp"
+#include "proxy/state/refresh_requests.hpp"
 
 namespace pillion {
 
@@ -40,6 +44,8 @@ struct Shared {
   const config::Config& config;
   const config::UpstreamTarget& upstream;
   state::Published<state::TopologySnapshot>& topology;
+  state::EndpointTraffic& traffic;
+  state::RefreshRequests& refresh;
   const std::string version;
   const std::vector<std::pair<std::string, std::string>> config_values;  // secrets redacted
   const state::Nanos started_at;
@@ -62,8 +68,15 @@ struct Shared {
   std::mutex cache_stats_mutex;
   cache::Stats cache_stats{};
 
-  Shared(const config::Config& config, const config::UpstreamTarget& upstream, std::string version,
-         state::Published<state::TopologySnapshot>& topology,
+  /// What the planes tell each other of the upstream.
+  struct Upstream {
+    state::Published<state::TopologySnapshot>& topology;
+    state::EndpointTraffic& traffic;
+    state::RefreshRequests& refresh;
+  };
+
+  Shared(const config::Config& config, const config::UpstreamTarget& target,
+         const Upstream& upstream, std::string version,
          const state::Published<state::LearnedCommands>& learned, std::size_t workers);
 };
 
@@ -99,6 +112,8 @@ class Worker {
   std::vector<state::LinkStats> link_stats() const;
 
  private:
+  void run();
+  void look_for_work();
   void accept(net::Socket socket);
   void on_ready(std::span<const net::Readiness::Event> events);
   void tick();
@@ -112,13 +127,14 @@ class Worker {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   state::Counters counters_;
   net::TurnEnd turn_end_;
+  net::BusyPoll busy_poll_;
   data::session::Registry registry_;
   data::upstream::UpstreamContext upstream_context_;
   data::upstream::Pool pool_;
   data::pubsub::Fanout fanout_;
   std::unique_ptr<data::pubsub::Hub> hub_;
   data::fill::LinkSet links_;
-  data::fill::PrimaryOnly fetch_router_;
+  data::request::Director director_;
   data::request::Reader reader_;
   data::session::PillionServices pillion_;
   data::session::SessionContext session_context_;

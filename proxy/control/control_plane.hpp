@@ -2,7 +2,8 @@
 //
 // It reads the data plane through DataPlaneOps, tells it about the upstream through the published
 // snapshot, and is never waited for by a request. start() publishes a numeric address or a UNIX
-// path before it returns; a name as soon as it is resolved.
+// path before it returns; a name as soon as it is resolved, and what sentinels or a cluster have to
+// be asked for as soon as they agree.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,10 @@
 
 #include "config/config.hpp"
 #include "proxy/state/data_plane_ops.hpp"
+#include "proxy/state/endpoint_traffic.hpp"
 #include "proxy/state/learned_commands.hpp"
 #include "proxy/state/published.hpp"
+#include "proxy/state/refresh_requests.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
 namespace pillion::control {
@@ -26,10 +29,12 @@ struct ControlPlaneOptions {
 
 class ControlPlane {
  public:
-  /// All references outlive this object. Called, as start() and stop(), from one thread.
-  /// `learned`: where the commands go that only the upstream knows; null: nobody asks for them.
+  /// All references outlive this object, and nobody asks `refresh` before it is made. Called, as
+  /// start() and stop(), from one thread. `learned`: where the commands go that only the upstream
+  /// knows; null: nobody asks for them.
   ControlPlane(ControlPlaneOptions options, state::DataPlaneOps& data_plane,
                state::Published<state::TopologySnapshot>& topology,
+               const state::EndpointTraffic& traffic, state::RefreshRequests& refresh,
                state::Published<state::LearnedCommands>* learned = nullptr);
   ~ControlPlane();
   ControlPlane(const ControlPlane&) = delete;

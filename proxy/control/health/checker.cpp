@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "protocol/resp/writer.hpp"
+#include "proxy/control/topology/interview.hpp"
 #include "proxy/logging/log.hpp"
 
 namespace pillion::control {
@@ -14,7 +15,8 @@ namespace {
 
 /// What a reply says to the state machine: ROLE's answer is the first word of an array.
 Answer read_answer(const HiredisReply& reply) {
-  return {reply.is_error(), std::string(reply.is_array() ? reply.text_at(0) : reply.text())};
+  return {reply.is_error(), std::string(reply.is_array() ? reply.text_at(0) : reply.text()),
+          parse_role(reply.view())};
 }
 
 }  // namespace
@@ -25,22 +27,26 @@ struct HealthChecker::Timer {
 };
 
 HealthChecker::HealthChecker(boost::asio::io_context& io, Settings settings,
-                             TopologyPublisher& publisher, std::function<void()> on_unreachable,
-                             std::function<void()> on_new_run)
+                             std::function<void(const HealthView&)> on_view,
+                             std::function<void()> on_unreachable)
     : settings_(std::move(settings)),
-      publisher_(publisher),
+      on_view_(std::move(on_view)),
       on_unreachable_(std::move(on_unreachable)),
-      on_new_run_(std::move(on_new_run)),
       fsm_(settings_.fsm),
       client_(io),
-      timer_(std::make_unique<Timer>(io)) {
-  publisher_.update(
-      [this](state::TopologySnapshot& snapshot) { snapshot.error = published_.error; });
-}
+      timer_(std::make_unique<Timer>(io)) {}
 
 HealthChecker::~HealthChecker() = default;
 
-void HealthChecker::on_endpoint() {
+void HealthChecker::on_doubt() {
+  const HealthAction action = fsm_.on_doubt(state::now());
+  if (std::holds_alternative<Nothing>(action)) return;
+  timer_->timer.cancel();
+  perform(action);
+}
+
+void HealthChecker::on_endpoint(const state::Endpoint& endpoint) {
+  endpoint_ = endpoint;
   timer_->timer.cancel();
   perform(fsm_.on_endpoint(state::now()));
 }
@@ -51,12 +57,12 @@ void HealthChecker::stop() {
 }
 
 void HealthChecker::perform(const HealthAction& action) {
-  publish();
+  tell();
   std::visit([this](const auto& step) { perform(step); }, action);
 }
 
 void HealthChecker::perform(const Connect& action) {
-  client_.connect(publisher_.current().primary, action.timeout, [this](const std::string& error) {
+  client_.connect(endpoint_, action.timeout, [this](const std::string& error) {
     if (error.empty()) {
       perform(fsm_.on_connected(state::now()));
     } else {
@@ -98,11 +104,7 @@ std::string HealthChecker::encode(Question question) const {
   std::string request;
   switch (question) {
     case Question::kAuth:
-      if (settings_.user.empty()) {
-        resp::append_request(request, {"AUTH", settings_.password});
-      } else {
-        resp::append_request(request, {"AUTH", settings_.user, settings_.password});
-      }
+      request = auth_request(settings_.user, settings_.password);
       break;
     case Question::kInfo:
       resp::append_request(request, {"INFO", "server"});
@@ -117,33 +119,22 @@ std::string HealthChecker::encode(Question question) const {
   return request;
 }
 
-void HealthChecker::publish() {
+void HealthChecker::tell() {
   const HealthView& view = fsm_.view();
-  if (view == published_) return;
-  const std::string& name = publisher_.current().primary.name;
-  if (view.up && !published_.up) {
+  if (view == told_) return;
+  const std::string& name = endpoint_.name;
+  if (view.up && !told_.up) {
     logging::info("upstream " + name + " is up" +
                   (view.role.empty() ? "" : " (" + view.role + ", " + view.version + ")"));
-  } else if (!view.up && (published_.up ||
-                          (view.error != published_.error && down_lines_.allow(state::now())))) {
+  } else if (!view.up &&
+             (told_.up || (view.error != told_.error && down_lines_.allow(state::now())))) {
     logging::warn("upstream " + name + " is down: " + view.error);
   }
-  if (view.auth_required && !published_.auth_required && view.up) {
+  if (view.auth_required && !told_.auth_required && view.up) {
     logging::info("upstream " + name + " wants AUTH and none is configured: clients must bring it");
   }
-  const bool new_run = view.runs != published_.runs;
-  published_ = view;
-  publisher_.update([&view](state::TopologySnapshot& snapshot) {
-    snapshot.probed = true;
-    snapshot.up = view.up;
-    snapshot.error = view.error;
-    snapshot.auth_required = view.auth_required;
-    snapshot.role = view.role;
-    snapshot.redis_version = view.version;
-    snapshot.mode = view.mode;
-    snapshot.latency_seconds = static_cast<double>(view.latency) / state::kSecond;
-  });
-  if (new_run) on_new_run_();
+  told_ = view;
+  on_view_(view);
 }
 
 }  // namespace pillion::control

@@ -1,5 +1,5 @@
-// The shell of HealthFsm: performs its actions on one ControlClient and publishes its view.
-// Lives on the control thread; one line is logged per change of up or down, never per probe.
+// The shell of HealthFsm for one server: performs its actions on one ControlClient and tells its
+// view. Lives on the control thread; one line is logged per change of up or down, never per probe.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,6 @@
 #include "config/config.hpp"
 #include "proxy/control/health/health_fsm.hpp"
 #include "proxy/control/topology/control_client.hpp"
-#include "proxy/control/topology/publisher.hpp"
 #include "proxy/logging/throttle.hpp"
 
 namespace pillion::control {
@@ -22,17 +21,23 @@ class HealthChecker {
     std::string password;  // never logged
   };
 
-  /// `on_unreachable`: a probe failed, the name may mean another address now. `on_new_run`: a
-  /// server answers that was not there before, or has been started again.
-  HealthChecker(boost::asio::io_context& io, Settings settings, TopologyPublisher& publisher,
-                std::function<void()> on_unreachable, std::function<void()> on_new_run);
+  /// `on_view`: the view has changed. `on_unreachable`: a probe failed, the name may mean another
+  /// address now. Neither may end this object.
+  HealthChecker(boost::asio::io_context& io, Settings settings,
+                std::function<void(const HealthView&)> on_view,
+                std::function<void()> on_unreachable);
   ~HealthChecker();
   HealthChecker(const HealthChecker&) = delete;
   HealthChecker& operator=(const HealthChecker&) = delete;
 
-  /// The published endpoint is new: connect to it.
-  void on_endpoint();
+  /// Where the server is, for the first time or anew: connect to it.
+  void on_endpoint(const state::Endpoint& endpoint);
+  /// Something failed there that is no probe: probe at once.
+  void on_doubt();
+  void adopt(const HealthSettings& settings) { fsm_.adopt(settings); }
   void stop();
+
+  const HealthView& view() const { return fsm_.view(); }
 
  private:
   struct Timer;
@@ -45,14 +50,14 @@ class HealthChecker {
   void perform(const CloseAndRest& action);
   void on_failure(const std::string& why);
   std::string encode(Question question) const;
-  void publish();
+  void tell();
 
   Settings settings_;
-  TopologyPublisher& publisher_;
+  std::function<void(const HealthView&)> on_view_;
   std::function<void()> on_unreachable_;
-  std::function<void()> on_new_run_;
+  state::Endpoint endpoint_;
   HealthFsm fsm_;
-  HealthView published_;
+  HealthView told_;
   logging::Throttle down_lines_{5 * state::kSecond};  // an error that alternates between two texts
   ControlClient client_;
   std::unique_ptr<Timer> timer_;

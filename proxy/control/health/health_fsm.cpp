@@ -75,6 +75,12 @@ HealthAction HealthFsm::on_timer(state::Nanos now) {
   return state_ == State::kResting ? start_probe(now) : connect();
 }
 
+HealthAction HealthFsm::on_doubt(state::Nanos now) {
+  if (state_ == State::kResting) return start_probe(now);
+  if (state_ == State::kBackingOff) return connect();
+  return Nothing{};
+}
+
 HealthAction HealthFsm::on_answer(state::Nanos now, const Answer& answer) {
   switch (question_) {
     case Question::kAuth:
@@ -112,6 +118,9 @@ HealthAction HealthFsm::on_answer(state::Nanos now, const Answer& answer) {
 
     case Question::kRole:
       view_.role = answer.is_error ? std::string() : answer.text;
+      view_.replication = answer.role;
+      view_.role_asked_at = asked_at_;
+      view_.role_told_at = now;
       count_success();
       return rest(now);
   }
@@ -137,6 +146,8 @@ HealthAction HealthFsm::on_failure(state::Nanos now, std::string_view why) {
 void HealthFsm::count_success() {
   failures_ = 0;
   ++successes_;
+  view_.good_probes = successes_;
+  view_.failing = false;
   if (view_.up || successes_ >= settings_.rise) {
     view_.up = true;
     view_.error.clear();
@@ -146,16 +157,20 @@ void HealthFsm::count_success() {
 void HealthFsm::count_failure(std::string_view why) {
   successes_ = 0;
   ++failures_;
+  view_.good_probes = 0;
+  view_.failing = true;
   if (!view_.up || failures_ >= settings_.fall) {
     view_.up = false;
     view_.error = why;
     view_.latency = 0;
+    view_.replication = {};
   }
 }
 
 void HealthFsm::read_info(std::string_view text) {
   view_.version = info_field(text, "redis_version");
   view_.mode = info_field(text, "redis_mode");
+  view_.zone = info_field(text, "availability_zone");
   const std::string_view run_id = info_field(text, "run_id");
   if (run_id.empty() || run_id != view_.run_id) ++view_.runs;
   view_.run_id = run_id;

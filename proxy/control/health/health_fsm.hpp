@@ -1,4 +1,4 @@
-// Is the upstream able to serve? Decides; health/checker.hpp performs.
+// Is a server of the upstream able to serve? Decides; health/checker.hpp performs.
 //
 // One RESP2 connection, one question at a time. On connect: AUTH (with credentials), INFO; then
 // every interval PING (measured) and ROLE. States and what is true on the wire:
@@ -20,6 +20,7 @@
 #include <string_view>
 #include <variant>
 
+#include "proxy/control/topology/role_reply.hpp"
 #include "proxy/state/clock.hpp"
 
 namespace pillion::control {
@@ -54,10 +55,11 @@ struct CloseAndRest {
 using HealthAction = std::variant<Nothing, Connect, Ask, Rest, CloseAndRest>;
 
 /// What one reply said, as far as health cares: the text of a bulk or simple string, the error
-/// line, or the first element of ROLE's array.
+/// line, or the first element of ROLE's array; and to ROLE all of it.
 struct Answer {
   bool is_error = false;
   std::string text;
+  RoleReply role = {};
 };
 
 struct HealthView {
@@ -65,6 +67,12 @@ struct HealthView {
   std::string error = "not probed yet";  // empty while up
   bool auth_required = false;
   std::string role;
+  RoleReply replication;           // the whole answer to ROLE; its role is empty while not up
+  state::Nanos role_asked_at = 0;  // when that was asked for, and had come
+  state::Nanos role_told_at = 0;
+  std::uint64_t good_probes = 0;  // in a row
+  bool failing = false;           // its latest probe was not answered well
+  std::string zone;               // availability zone; Valkey says so
   std::string version;
   std::string mode;
   std::string run_id;      // of the server's process; empty when INFO is refused
@@ -86,6 +94,10 @@ class HealthFsm {
   /// Connect failed, connection lost, deadline passed, reply unreadable.
   HealthAction on_failure(state::Nanos now, std::string_view why);
   HealthAction on_timer(state::Nanos now);
+  /// Somebody has reason to doubt the view: probe now, if nothing is under way.
+  HealthAction on_doubt(state::Nanos now);
+  /// From the next probe on: another role means other demands.
+  void adopt(const HealthSettings& settings) { settings_ = settings; }
 
   const HealthView& view() const { return view_; }
   /// Failures since the last good probe: the shell asks for the name to be resolved again.

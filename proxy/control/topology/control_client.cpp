@@ -56,6 +56,18 @@ class ControlClient::Connection : public std::enable_shared_from_this<Connection
                              });
   }
 
+  void listen(std::string request, OnReply handler) {
+    on_reply_ = std::move(handler);
+    listening_ = true;
+    request_ = std::move(request);
+    boost::asio::async_write(socket_, boost::asio::buffer(request_),
+                             [self = shared_from_this()](const net::ErrorCode& ec, std::size_t) {
+                               if (self->closed_) return;
+                               if (ec) return self->finish(describe(ec));
+                               self->read();
+                             });
+  }
+
   void close() {
     closed_ = true;
     on_connect_ = nullptr;
@@ -97,6 +109,13 @@ class ControlClient::Connection : public std::enable_shared_from_this<Connection
 
   void read() {
     auto next = reader_.next();
+    while (listening_ && !closed_ && std::holds_alternative<HiredisReply>(next)) {
+      // The handler may close(), and with it end itself.
+      const OnReply handler = on_reply_;
+      handler(std::move(std::get<HiredisReply>(next)));
+      next = reader_.next();
+    }
+    if (closed_) return;
     if (auto* reply = std::get_if<HiredisReply>(&next)) {
       stop_timer();
       const OnReply handler = std::exchange(on_reply_, nullptr);
@@ -137,6 +156,7 @@ class ControlClient::Connection : public std::enable_shared_from_this<Connection
   std::array<char, 4096> chunk_{};
   OnConnect on_connect_;
   OnReply on_reply_;
+  bool listening_ = false;
   bool closed_ = false;
 };
 
@@ -156,6 +176,10 @@ void ControlClient::connect(const state::Endpoint& endpoint, state::Nanos timeou
 
 void ControlClient::ask(std::string request, state::Nanos timeout, OnReply handler) {
   connection_->ask(std::move(request), timeout, std::move(handler));
+}
+
+void ControlClient::listen(std::string request, OnReply handler) {
+  connection_->listen(std::move(request), std::move(handler));
 }
 
 void ControlClient::close() {

@@ -1,4 +1,5 @@
-// The control plane's own connection to an upstream: one request at a time, each with a deadline.
+// The control plane's own connection to an upstream: one request at a time, each with a deadline;
+// or a subscription.
 //
 // Everything happens on the io_context given; handlers are never called from inside connect() or
 // ask(). close() drops a pending handler uncalled, and so does the destructor. Errors come back as
@@ -40,6 +41,10 @@ class ControlClient {
   /// Sends an encoded request and waits for its one reply. Precondition: connected, nothing asked.
   /// After an error the connection is of no more use: close() it.
   void ask(std::string request, state::Nanos timeout, OnReply handler);
+
+  /// Sends an encoded request and hands over every reply that ever comes: for subscriptions, after
+  /// which nothing can be asked any more. The handler's last call is the one with an error.
+  void listen(std::string request, OnReply handler);
 
   void close();
 

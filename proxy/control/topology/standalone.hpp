@@ -1,49 +1,31 @@
-// Discovery for one fixed upstream: keeps the addresses of its name current.
-//
-// A UNIX path and a numeric host are published at once, from start(). A name is resolved every
-// 30 s, and again (at most once a second) whenever the upstream cannot be reached: a service's
-// address may have moved. A failing resolver never takes known addresses away; while there are
-// none, `resolve_error` says why and the lookup is repeated every second.
+// Discovery for a primary that stays the same: alone, with the replicas the configuration lists, or
+// with those it names itself (replicas: auto). Its layout is told from start(); confirmed whenever
+// its health check hears that it is a primary.
 #pragma once
 
-#include <functional>
-#include <memory>
+#include <string>
 
 #include "config/config.hpp"
-#include "proxy/control/topology/lookup.hpp"
-#include "proxy/control/topology/publisher.hpp"
-#include "proxy/state/clock.hpp"
+#include "proxy/control/topology/announced_replicas.hpp"
+#include "proxy/control/topology/discovery.hpp"
 
 namespace pillion::control {
 
-class Standalone {
+class Standalone : public Discovery {
  public:
-  /// `on_addresses` runs whenever the published endpoint has become another.
-  Standalone(boost::asio::io_context& io, const config::UpstreamTarget& target,
-             TopologyPublisher& publisher, std::function<void()> on_addresses);
-  ~Standalone();
-  Standalone(const Standalone&) = delete;
-  Standalone& operator=(const Standalone&) = delete;
+  Standalone(config::UpstreamTarget target, LayoutSink& sink);
 
-  void start();
-  /// The upstream could not be reached.
-  void refresh();
-  void stop();
+  void start() override;
+  void refresh() override {}
+  void on_role(const std::string& name, const RoleReply& role, state::Nanos asked_at) override;
+  void stop() override {}
 
  private:
-  struct Timer;
+  Layout layout() const;
 
-  void look_up();
-  void on_result(LookupResult result);
-  void schedule(state::Nanos after);
-
-  config::UpstreamTarget target_;
-  TopologyPublisher& publisher_;
-  std::function<void()> on_addresses_;
-  Lookup lookup_;
-  std::unique_ptr<Timer> timer_;
-  bool fixed_ = false;  // nothing to resolve
-  state::Nanos looked_up_at_ = 0;
+  const config::UpstreamTarget target_;
+  LayoutSink& sink_;
+  AnnouncedReplicas announced_;
 };
 
 }  // namespace pillion::control

@@ -127,6 +127,13 @@ void Registry::on_replies(const Requester& to, std::string_view bytes, std::uint
   mark_dirty(to.session);
 }
 
+void Registry::on_refused(const Requester& to, std::string_view frame, std::string_view request) {
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_refused(to, frame, request, state::now());
+  mark_dirty(to.session);
+}
+
 Flow Registry::on_fragment(const Requester& to, std::string_view bytes, bool last) {
   Session* session = find(to);
   if (session == nullptr) return Flow::kGoOn;
@@ -271,6 +278,8 @@ void Registry::after_fence(std::function<void()> then) {
 
 void Registry::ask_own_links(fill::FenceId fence) {
   if (links_ != nullptr) {
+    // A client waits for it.
+    if (busy_poll_ != nullptr) busy_poll_->expect(state::now());
     links_->send_fence(fence, state::now());
   } else {
     on_fence(fence);

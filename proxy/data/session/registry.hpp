@@ -17,6 +17,7 @@
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/session/services.hpp"
 #include "proxy/data/session/session.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
 
@@ -64,6 +65,8 @@ class Registry : public ReplySink,
         turn_end_(turn_end),
         own_turn_(static_cast<net::Flushable*>(this), [](net::Flushable*) {}) {}
 
+  /// Told where an answer is expected at once.
+  void use_busy_poll(net::BusyPoll& busy_poll) { busy_poll_ = &busy_poll; }
   /// What this worker's reader saw.
   void use_hot_keys(const request::HotKeys& hot_keys) { hot_keys_ = &hot_keys; }
   /// This worker's links; null when the cache is off and no replica is read from. `table` has those
@@ -98,6 +101,7 @@ class Registry : public ReplySink,
   void close_quiet(state::Nanos now, state::Nanos silence, bool force);
 
   void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override;
+  void on_refused(const Requester& to, std::string_view frame, std::string_view request) override;
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override;
   void on_push(const Requester& to, std::string_view frame) override;
   Flow on_relay(const Requester& to, std::string_view bytes) override;
@@ -125,6 +129,7 @@ class Registry : public ReplySink,
   void forget_redirect(const ClientPlace& target, const ClientPlace& source) override;
   void tell_target_left(const ClientPlace& to, const Requester& target) override;
   void publish_monitor_line(std::string line) override;
+  void want_ticks(const Requester& name) override { watch(name); }
   void add_monitor(const Requester& name) override { monitors_.push_back(name); }
 
  private:
@@ -178,6 +183,7 @@ class Registry : public ReplySink,
   std::uint64_t next_gathering_ = 1;
   std::vector<Requester> monitors_;
   const request::HotKeys* hot_keys_ = nullptr;
+  net::BusyPoll* busy_poll_ = nullptr;
 };
 
 }  // namespace pillion::data::session

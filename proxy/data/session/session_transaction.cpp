@@ -10,33 +10,47 @@
 
 namespace pillion::data::session {
 
+/// What the commands of a transaction are told whose connection cannot carry it any more.
+Session::Doom Session::doom_of(const Failure& failure) const {
+  if (passes_soon(failure)) return {std::string(failure.detail), true};
+  return {"ERR upstream " + context_.upstream_name +
+              " was lost: the transaction is gone, nothing of it was done",
+          false};
+}
+
 Session::Step Session::handle_doomed(const command::Spec& spec) {
-  if (spec.name == "EXEC" || spec.name == "DISCARD") doomed_ = false;
-  if (spec.name == "QUIT" || spec.name == "RESET") {
-    doomed_ = false;
-    if (spec.name == "RESET") {
-      if (!slots_.empty()) return Step::kWait;
-      reset();
-      return Step::kNext;
-    }
+  const Doom doom = *doom_;
+  const bool exec = spec.name == "EXEC";
+  const bool discard = spec.name == "DISCARD";
+  if (spec.name == "RESET" && !slots_.empty()) return Step::kWait;
+  if (exec || discard || spec.name == "QUIT" || spec.name == "RESET") doom_.reset();
+  if (spec.name == "RESET") {
+    reset();
+  } else if (spec.name == "QUIT") {
     quit();
-    return Step::kNext;
+  } else if (doom.refused && exec) {
+    // The upstream refused all that was queued, in words of its own: EXEC says what it says then.
+    fail_locally("EXECABORT Transaction discarded because of previous errors.");
+  } else if (doom.refused && discard) {
+    std::string out;
+    resp::append_simple(out, "OK");
+    reply_locally(out);
+  } else {
+    fail_locally(doom.text);
   }
-  fail_locally("ERR upstream " + context_.upstream_name +
-               " was lost: the transaction is gone, nothing of it was done");
   return Step::kNext;
 }
 
 Session::Step Session::handle_lost_lease(const command::Spec& spec, const resp::Command& command) {
   const bool open = transaction_.open || transaction_.watching;
-  doomed_ = transaction_.open || (transaction_.watching && spec.name == "MULTI");
+  const Doom doom = doom_of(lease_->last_failure());
+  if (transaction_.open || (transaction_.watching && spec.name == "MULTI")) doom_ = doom;
   drop_lease();
-  if (doomed_) return handle_doomed(spec);  // EXEC and DISCARD end it at once
+  if (doom_) return handle_doomed(spec);  // EXEC and DISCARD end it at once
   if (!open || spec.name == "QUIT" || spec.name == "RESET") {
     return slots_.empty() ? handle_normal(spec, command, nullptr) : Step::kWait;
   }
-  fail_locally("ERR upstream " + context_.upstream_name +
-               " was lost: the transaction is gone, nothing of it was done");
+  fail_locally(doom.text);
   return Step::kNext;
 }
 
@@ -136,7 +150,7 @@ Session::Step Session::submit_exec(const resp::Command& command) {
     if (!transaction_.names.empty()) {
       slot.keys = static_cast<std::uint32_t>(transaction_.names.size());
       for (const cache::NameHash name : transaction_.names) {
-        write_names_.push_back(name);
+        slot.names.push_back(name);
         write_filter_.add(name);
       }
     }

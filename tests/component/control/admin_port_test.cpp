@@ -126,7 +126,7 @@ TEST_F(AdminPort, Healthcheck) {
 TEST_F(AdminPort, ATakenPortIsAnErrorThatNamesIt) {
   auto again = options;
   again.config.admin.address = admin_address();
-  control::ControlPlane second(again, data_plane, topology);
+  control::ControlPlane second(again, data_plane, topology, traffic, refresh);
   try {
     second.start();
     FAIL() << "bound twice";

@@ -35,7 +35,8 @@ class ControlPlaneTest : public testing::Test {
   }
 
   void start() {
-    plane = std::make_unique<control::ControlPlane>(options, data_plane, topology);
+    plane =
+        std::make_unique<control::ControlPlane>(options, data_plane, topology, traffic, refresh);
     plane->start();
   }
 
@@ -92,6 +93,8 @@ class ControlPlaneTest : public testing::Test {
 
   FakeDataPlane data_plane;
   state::Published<state::TopologySnapshot> topology;
+  state::EndpointTraffic traffic;
+  state::RefreshRequests refresh;
   control::ControlPlaneOptions options;
   std::unique_ptr<control::ControlPlane> plane;  // last: it refers to the others
 };

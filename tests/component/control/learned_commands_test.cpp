@@ -23,7 +23,8 @@ class Learning : public ControlPlaneTest {
  protected:
   void start_learning(std::uint16_t port) {
     upstream_at("127.0.0.1", port);
-    plane = std::make_unique<control::ControlPlane>(options, data_plane, topology, &learned);
+    plane = std::make_unique<control::ControlPlane>(options, data_plane, topology, traffic, refresh,
+                                                    &learned);
     plane->start();
   }
   void serve(ScriptedServer& server, const std::string& run_id, const std::string& command) const {

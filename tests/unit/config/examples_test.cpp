@@ -19,7 +19,7 @@ std::vector<std::string> examples() {
 }
 
 TEST(Examples, AllLoad) {
-  EXPECT_GE(examples().size(), 3U);
+  EXPECT_GE(examples().size(), 6U);
   // Stands for the secret that production mounts.
   const TemporaryFile secret("s3cret\n");
   for (const auto& path : examples()) {

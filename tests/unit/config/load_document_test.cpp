@@ -32,12 +32,15 @@ listen:
   max_pipeline: 12
   output_limit: 13MiB
   output_stall_timeout: 14s
+  emulate_cluster: true
 admin:
   address: "[::1]:9000"
   allow_remote: true
 workers: 3
 upstream:
   url: redis://h:1/2
+  replicas: r1, r2:2
+  database: 3
   user: app
   password: 0123
   connect_timeout: 15ms
@@ -45,6 +48,20 @@ upstream:
   connections: 5
   max_dedicated: 17
   health_interval: 18s
+  topology_refresh: 25s
+  dns_refresh: 26s
+  reconnect_rate: 27
+  retry_budget: 28
+reads:
+  from: replica
+  balance: least_latency
+  max_lag: 29ms
+  zone: a
+  zones: r1:6379=a
+  timeout: 31ms
+  slow_start: 32ms
+  health_rise: 33
+  health_fall: 34
 cache:
   enabled: false
   max_bytes: 100MB
@@ -72,6 +89,7 @@ drain_timeout: 24s
   EXPECT_EQ(c.listen.max_pipeline, 12U);
   EXPECT_EQ(c.listen.output_limit, 13U << 20);
   EXPECT_EQ(c.listen.output_stall_timeout, Millis{14'000});
+  EXPECT_TRUE(c.listen.emulate_cluster);
   EXPECT_EQ(c.admin.address, "[::1]:9000");
   EXPECT_TRUE(c.admin.allow_remote);
   EXPECT_EQ(c.workers, 3U);
@@ -83,6 +101,21 @@ drain_timeout: 24s
   EXPECT_EQ(c.upstream.connections, 5U);
   EXPECT_EQ(c.upstream.max_dedicated, 17U);
   EXPECT_EQ(c.upstream.health_interval, Millis{18'000});
+  EXPECT_EQ(c.upstream.replicas, "r1, r2:2");
+  EXPECT_EQ(c.upstream.database, 3U);
+  EXPECT_EQ(c.upstream.topology_refresh, Millis{25'000});
+  EXPECT_EQ(c.upstream.dns_refresh, Millis{26'000});
+  EXPECT_EQ(c.upstream.reconnect_rate, 27U);
+  EXPECT_EQ(c.upstream.retry_budget, 28U);
+  EXPECT_EQ(c.reads.from, "replica");
+  EXPECT_EQ(c.reads.balance, "least_latency");
+  EXPECT_EQ(c.reads.max_lag, Millis{29});
+  EXPECT_EQ(c.reads.zone, "a");
+  EXPECT_EQ(c.reads.zones, "r1:6379=a");
+  EXPECT_EQ(c.reads.timeout, Millis{31});
+  EXPECT_EQ(c.reads.slow_start, Millis{32});
+  EXPECT_EQ(c.reads.health_rise, 33U);
+  EXPECT_EQ(c.reads.health_fall, 34U);
   EXPECT_FALSE(c.cache.enabled);
   EXPECT_EQ(c.cache.max_bytes, 100'000'000U);
   EXPECT_EQ(c.cache.max_entry_bytes, 19U << 10);
@@ -100,6 +133,21 @@ drain_timeout: 24s
   EXPECT_EQ(c.log.level, "debug");
   EXPECT_EQ(c.log.format, "json");
   EXPECT_EQ(c.drain_timeout, Millis{24'000});
+}
+
+TEST(LoadDocument, SentinelsAndClustersHaveKeysOfTheirOwn) {
+  const auto sentinel = load_text(
+      "upstream: {sentinels: 's1, s2:2', sentinel_master: m, sentinel_user: u, sentinel_password: "
+      "p}\n",
+      "p.yaml");
+  EXPECT_THAT(print_problems(sentinel.problems), IsEmpty());
+  EXPECT_EQ(sentinel.config.upstream.sentinels, "s1, s2:2");
+  EXPECT_EQ(sentinel.config.upstream.sentinel_master, "m");
+  EXPECT_EQ(sentinel.config.upstream.sentinel_user, "u");
+  EXPECT_EQ(sentinel.config.upstream.sentinel_password, "p");
+  const auto cluster = load_text("upstream: {cluster_nodes: 'n1:1'}\n", "p.yaml");
+  EXPECT_THAT(print_problems(cluster.problems), IsEmpty());
+  EXPECT_EQ(cluster.config.upstream.cluster_nodes, "n1:1");
 }
 
 TEST(LoadDocument, NothingSaidIsTheDefaults) {

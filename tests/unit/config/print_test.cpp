@@ -66,6 +66,15 @@ TEST(PrintConfig, PasswordsAreHiddenWhereverTheyCameFrom) {
     EXPECT_THAT(print_problems(load_text(printed, "again").problems), IsEmpty());
   }
   EXPECT_THAT(print_config(load(by_url).config), HasSubstr("  url: \"redis://u@h:1/2\"\n"));
+  Sources sentinels;
+  sentinels.settings = {
+      {"upstream.url", "redis+sentinel://u:hunter2@s1,s2/m", "redis-url argument"},
+      {"upstream.sentinel_password_file", secret.path(), "--set"}};
+  const auto loaded = load(sentinels);
+  EXPECT_EQ(loaded.config.upstream.sentinel_password, "hunter2");
+  EXPECT_THAT(print_config(loaded.config),
+              AllOf(Not(HasSubstr("hunter2")), HasSubstr("  sentinel_password: \"***\"\n"),
+                    HasSubstr("  url: \"redis+sentinel://u@s1,s2/m\"\n")));
 }
 
 std::string effective(const Config& config, std::string_view path) {

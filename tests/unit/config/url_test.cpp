@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/hosts.hpp"
+
 namespace pillion::config {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -71,6 +74,72 @@ TEST(Url, WhatIsUnderstood) {
   }
 }
 
+std::vector<std::string> names(const std::vector<HostPort>& servers) {
+  std::vector<std::string> out;
+  for (const auto& server : servers) out.push_back(print_host(server));
+  return out;
+}
+
+TEST(Url, Replicas) {
+  EXPECT_EQ(target("redis://h").kind, UpstreamKind::kStandalone);
+  const auto listed = target("redis://u:p@h:7/2?replicas=r1:1,%5B::1%5D:2,r3");
+  EXPECT_EQ(listed.kind, UpstreamKind::kReplicated);
+  EXPECT_EQ(listed.host, "h");
+  EXPECT_EQ(listed.port, 7);
+  EXPECT_EQ(listed.database, 2U);
+  EXPECT_EQ(listed.display, "h:7");
+  EXPECT_FALSE(listed.replicas_auto);
+  EXPECT_THAT(names(listed.replicas), ElementsAre("r1:1", "[::1]:2", "r3:6379"));
+  const auto asked = target("redis://h/?replicas=Auto");
+  EXPECT_EQ(asked.kind, UpstreamKind::kReplicated);
+  EXPECT_TRUE(asked.replicas_auto);
+  EXPECT_TRUE(asked.replicas.empty());
+  EXPECT_THAT(refusal("redis://h?replicas="), HasSubstr("replicas: names no server"));
+  EXPECT_THAT(refusal("redis://h?replicas=r1:x"), HasSubstr("the port must be"));
+  EXPECT_THAT(refusal("redis://h?replicas=r1&replicas=r2"), HasSubstr("given twice"));
+  EXPECT_THAT(refusal("unix:///s?replicas=r1"), HasSubstr("unknown parameter"));
+}
+
+TEST(Url, Sentinel) {
+  const auto got = target("redis+sentinel://app:p%40ss@s1,s2:7,[::1]:8/my/3");
+  EXPECT_EQ(got.kind, UpstreamKind::kSentinel);
+  EXPECT_THAT(names(got.seeds), ElementsAre("s1:26379", "s2:7", "[::1]:8"));
+  EXPECT_EQ(got.host, "");
+  EXPECT_EQ(got.user, "app");
+  EXPECT_EQ(got.password, "p@ss");
+  EXPECT_EQ(got.sentinel_password, "") << "what the servers are shown is no business of sentinels";
+  EXPECT_EQ(got.master, "my");
+  EXPECT_EQ(got.database, 3U);
+  EXPECT_EQ(got.display, "my of sentinels s1:26379, s2:7, [::1]:8");
+}
+
+TEST(Url, SentinelDatabases) {
+  EXPECT_EQ(target("REDIS+SENTINEL://s1/m").database, 0U);
+  EXPECT_EQ(target("redis+sentinel://s1/m/").database, 0U);
+  EXPECT_EQ(target("redis+sentinel://s1/m/15").database, 15U);
+  EXPECT_THAT(refusal("redis+sentinel://s1/m/x"), HasSubstr("is not a database number"));
+  EXPECT_THAT(refusal("redis+sentinel://s1"), HasSubstr("names no master"));
+  EXPECT_THAT(refusal("redis+sentinel://s1,s2/"), HasSubstr("names no master"));
+  EXPECT_THAT(refusal("redis+sentinel://s1,,s2/m"), HasSubstr("between two commas"));
+  EXPECT_THAT(refusal("redis+sentinel:///m"), HasSubstr("names no server"));
+  EXPECT_THAT(refusal("redis+sentinel://s1/m?db=1"), HasSubstr("takes no parameters"));
+}
+
+TEST(Url, Cluster) {
+  const auto got = target("redis+cluster://u:p@n1,n2:7001,[::1]:7002");
+  EXPECT_EQ(got.kind, UpstreamKind::kCluster);
+  EXPECT_THAT(names(got.seeds), ElementsAre("n1:6379", "n2:7001", "[::1]:7002"));
+  EXPECT_EQ(got.user, "u");
+  EXPECT_EQ(got.password, "p");
+  EXPECT_EQ(got.database, 0U);
+  EXPECT_EQ(got.display, "cluster of n1:6379, n2:7001, [::1]:7002");
+  EXPECT_EQ(target("redis+cluster://n1:1/0").kind, UpstreamKind::kCluster);
+  EXPECT_THAT(refusal("redis+cluster://n1/1"), HasSubstr("no databases but 0"));
+  EXPECT_THAT(refusal("redis+cluster://n1:99999"), HasSubstr("the port must be a number"));
+  EXPECT_THAT(refusal("redis+cluster://n1?replicas=n2"), HasSubstr("takes no parameters"));
+  EXPECT_THAT(refusal("redis+cluster://"), HasSubstr("names no server"));
+}
+
 TEST(Url, BadSchemes) {
   EXPECT_THAT(refusal(""), HasSubstr("is empty"));
   EXPECT_THAT(refusal("localhost"), HasSubstr("has no scheme"));
@@ -128,13 +197,30 @@ TEST(Url, NothingIsIgnored) {
 
 // Each way to get an URL with a password wrong that puts the password into another component.
 TEST(Url, RefusalsNeverRepeatAPassword) {
-  for (const auto* url :
-       {"redis://:hunter2@h:99999", "redis://:hunter2@h/hunter2", "redis://:hunter2/@h",
-        "redis://u:1/hunter2@h", "redis://u:1?hunter2@h", "redis://u:#hunter2@h",
-        "redis://u:hunter2 @h", "redis://u:hunter2%zz@h", "http://u:hunter2@h", "hunter2://u@h",
-        "rediss://u:hunter2@h", "redis://u:hunter2@", "u:hunter2@h:6379",
-        "unix://u:hunter2@/s?hunter2=1", "unix://u:x@/s?db=hunter2", "unix://u:hunter2@h/s",
-        "redis://u:hunter2@h?x", "hunter2"}) {
+  for (const auto* url : {"redis://:hunter2@h:99999",
+                          "redis://:hunter2@h/hunter2",
+                          "redis://:hunter2/@h",
+                          "redis://u:1/hunter2@h",
+                          "redis://u:1?hunter2@h",
+                          "redis://u:#hunter2@h",
+                          "redis://u:hunter2 @h",
+                          "redis://u:hunter2%zz@h",
+                          "http://u:hunter2@h",
+                          "hunter2://u@h",
+                          "rediss://u:hunter2@h",
+                          "redis://u:hunter2@",
+                          "u:hunter2@h:6379",
+                          "unix://u:hunter2@/s?hunter2=1",
+                          "unix://u:x@/s?db=hunter2",
+                          "unix://u:hunter2@h/s",
+                          "redis://u:hunter2@h?x",
+                          "redis://u:hunter2@h?replicas=hunter2:x",
+                          "redis+sentinel://u:hunter2@s1:x/m",
+                          "redis+sentinel://u:hunter2,@s1",
+                          "redis+cluster://u:hunter2@n1/9",
+                          "redis+cluster://u:1/hunter2@n1",
+                          "redis+sentinel://u:hunter2%zz@s/m",
+                          "hunter2"}) {
     EXPECT_THAT(refusal(url), AllOf(Not(HasSubstr("hunter2")), Not(StartsWith("h:")))) << url;
   }
 }
@@ -159,12 +245,51 @@ TEST(Url, KeysOfTheirOwnWinOverTheUrl) {
   EXPECT_EQ(got.database, 2U);
 }
 
+TEST(Url, KeysNameOtherUpstreams) {
+  Config config;
+  config.upstream.replicas = "r1:1, r2";
+  EXPECT_THAT(names(upstream_target(config).replicas), ElementsAre("r1:1", "r2:6379"));
+  EXPECT_EQ(upstream_target(config).host, "127.0.0.1");
+  EXPECT_EQ(reads_from(config), "prefer_replica");
+  config.upstream.replicas = "auto";
+  EXPECT_TRUE(upstream_target(config).replicas_auto);
+  EXPECT_EQ(upstream_target(config).kind, UpstreamKind::kReplicated);
+
+  config = {};
+  EXPECT_EQ(reads_from(config), "primary");
+  config.upstream.sentinels = "s1, s2:2";
+  config.upstream.sentinel_master = "m";
+  config.upstream.sentinel_password = "x";
+  config.upstream.password = "y";
+  config.upstream.database = 4;
+  const auto sentinel = upstream_target(config);
+  EXPECT_EQ(sentinel.kind, UpstreamKind::kSentinel);
+  EXPECT_EQ(sentinel.master, "m");
+  EXPECT_EQ(sentinel.host, "");
+  EXPECT_THAT(names(sentinel.seeds), ElementsAre("s1:26379", "s2:2"));
+  EXPECT_EQ(sentinel.sentinel_password, "x");
+  EXPECT_EQ(sentinel.password, "y");
+  EXPECT_EQ(sentinel.database, 4U);
+
+  config = {};
+  config.upstream.cluster_nodes = "n1:1";
+  config.reads.from = "primary";
+  EXPECT_EQ(upstream_target(config).kind, UpstreamKind::kCluster);
+  EXPECT_THAT(names(upstream_target(config).seeds), ElementsAre("n1:1"));
+  EXPECT_EQ(reads_from(config), "primary");
+}
+
 TEST(Url, RedactionDropsThePasswordOnly) {
   EXPECT_EQ(redact_url("redis://h:1/2"), "redis://h:1/2");
   EXPECT_EQ(redact_url("redis://u:hunter2@h:1/2"), "redis://u@h:1/2");
   EXPECT_EQ(redact_url("redis://:hunter2@h"), "redis://h");
   EXPECT_EQ(redact_url("unix://:hunter2@/s?db=1"), "unix:///s?db=1");
   EXPECT_EQ(redact_url("redis://u%40x:hunter2@[::1]:3"), "redis://u%40x@[::1]:3");
+  EXPECT_EQ(redact_url("redis://u:hunter2@h?replicas=r1:1"), "redis://u@h?replicas=r1:1");
+  EXPECT_EQ(redact_url("redis+sentinel://s1:1,s2:2/m"), "redis+sentinel://s1:1,s2:2/m");
+  EXPECT_EQ(redact_url("redis+sentinel://u:hunter2@s1:1,s2:2/m/3"),
+            "redis+sentinel://u@s1:1,s2:2/m/3");
+  EXPECT_EQ(redact_url("redis+cluster://:hunter2@n1:1,n2:2"), "redis+cluster://n1:1,n2:2");
   EXPECT_EQ(redact_url("hunter2"), "***");
 }
 

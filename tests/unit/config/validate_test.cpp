@@ -91,6 +91,76 @@ TEST(Validate, AUserNeedsAPassword) {
   EXPECT_THAT(findings(config), IsEmpty());
 }
 
+TEST(Validate, OneSourceSaysWhereTheUpstreamIs) {
+  Config config;
+  config.upstream.cluster_nodes = "n1";
+  EXPECT_THAT(findings(config), IsEmpty());
+  config.upstream.url = "redis://h";
+  EXPECT_THAT(findings(config),
+              ElementsAre(HasSubstr("cluster_nodes and upstream.url both say where")));
+  config = {};
+  config.upstream.cluster_nodes = "n1";
+  config.upstream.replicas = "auto";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("upstream.replicas and "
+                                                      "upstream.cluster_nodes say two different")));
+  config = {};
+  config.upstream.url = "redis://h?replicas=r1";
+  config.upstream.replicas = "r1";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("keep one of them")));
+  config.upstream.url = "redis+sentinel://s1/m";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("those of one primary")));
+}
+
+TEST(Validate, SentinelKeysBelongTogether) {
+  Config config;
+  config.upstream.sentinels = "s1";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("need upstream.sentinel_master")));
+  config.upstream.sentinel_master = "m";
+  EXPECT_THAT(findings(config), IsEmpty());
+  config.upstream.sentinel_user = "u";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("a sentinel user without a password")));
+  config.upstream.sentinel_password = "p";
+  EXPECT_THAT(findings(config), IsEmpty());
+  config.upstream.sentinels = "";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("without upstream.sentinels"),
+                                            HasSubstr("credentials for sentinels")));
+  config.upstream.sentinel_master = "";
+  config.upstream.url = "redis+sentinel://s1/m";
+  EXPECT_THAT(findings(config), IsEmpty());
+}
+
+TEST(Validate, AClusterHasOneDatabase) {
+  Config config;
+  config.upstream.url = "redis+cluster://n1";
+  EXPECT_THAT(findings(config), IsEmpty());
+  config.upstream.database = 1;
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("no databases but 0")));
+}
+
+TEST(Validate, NobodyInAListIsPillionOrThePrimary) {
+  Config config;
+  config.upstream.replicas = "r1, localhost:6380";
+  EXPECT_THAT(findings(config),
+              ElementsAre(HasSubstr("localhost:6380, which is where Pillion itself listens")));
+  config.upstream.replicas = "r1, 127.0.0.1:6379";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("cannot be its own replica")));
+  config = {};
+  config.upstream.cluster_nodes = "n1, 127.0.0.1:6380";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("where Pillion itself listens")));
+}
+
+TEST(Validate, ReadsThatNobodyCouldAnswer) {
+  Config config;
+  config.reads.from = "replica";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("no replicas are named")));
+  config.upstream.replicas = "auto";
+  EXPECT_THAT(findings(config), IsEmpty());
+  config.reads.zones = "r1=a";
+  EXPECT_THAT(findings(config), ElementsAre(HasSubstr("reads.zones without reads.zone")));
+  config.reads.zone = "a";
+  EXPECT_THAT(findings(config), IsEmpty());
+}
+
 TEST(Validate, ASmallCacheNeedsNoSmallerEntriesSpelledOut) {
   Config config;
   config.cache.max_bytes = 1UL << 20;

@@ -82,6 +82,9 @@ TEST_F(HealthFsmTest, FirstProbeAsksInOrderAndBringsTheUpstreamUp) {
   expected.up = true;
   expected.error = "";
   expected.role = "master";
+  expected.role_asked_at = now - kMillisecond;
+  expected.role_told_at = now;
+  expected.good_probes = 1;
   expected.version = "7.0.15";
   expected.mode = "standalone";
   expected.runs = 1;

@@ -43,6 +43,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/cluster/redirect.hpp"
 #include "protocol/resp/frame_scanner.hpp"
 #include "proxy/data/cache/cache.hpp"
 #include "proxy/data/fill/fetch.hpp"
@@ -179,6 +180,7 @@ class FillLinkFsm {
     std::uint32_t parts_read = 0;  // 0: nothing, 1: the value, 1 + n: n of the PTTLs
     bool dirty = false;            // I6: invalidated while half read
     bool resolved = false;         // its waiters have been told already
+    bool refused = false;          // by the node, not for the key's sake
     std::shared_ptr<std::string> value;
     std::vector<std::int64_t> pttls;
   };
@@ -195,7 +197,7 @@ class FillLinkFsm {
   bool on_probe_end(const Operation& operation, std::string_view frame, state::Nanos now);
   bool on_replication(const Operation& operation, std::string_view frame, state::Nanos now);
   void on_slots(std::string_view frame);
-  void on_refusal(Refusal refusal);
+  void on_refusal(cluster::RedirectKind kind);
   void prove(state::Nanos synced_at, state::Nanos now);
   void unprove(std::string_view reason);
   bool behind(const Fetch& fetch) const;

@@ -144,22 +144,22 @@ void FillLinkFsm::on_slots(std::string_view frame) {
   slots_ = slots;
 }
 
-void FillLinkFsm::on_refusal(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::kMoved:
+void FillLinkFsm::on_refusal(cluster::RedirectKind kind) {
+  switch (kind) {
+    case cluster::RedirectKind::kMoved:
       // What else of that slot it stored is worth nothing: its own word for that is asked for now.
       if (options_.cluster) probe_asked_ = true;
       return;
-    case Refusal::kClusterDown:
+    case cluster::RedirectKind::kClusterDown:
       if (options_.cluster && state::holds(Invariant::kI4Cluster)) unprove("the cluster is down");
       return;
-    case Refusal::kMasterDown:
+    case cluster::RedirectKind::kMasterDown:
       if (replica()) unprove("the replica is not connected to its primary");
       return;
-    case Refusal::kNone:
-    case Refusal::kAsk:
-    case Refusal::kTryAgain:
-    case Refusal::kLoading:
+    case cluster::RedirectKind::kAsk:
+    case cluster::RedirectKind::kTryAgain:
+    case cluster::RedirectKind::kLoading:
+    case cluster::RedirectKind::kReadonly:
       return;
   }
 }

@@ -43,8 +43,6 @@ class Maker {
       scenario.replicas = 1 + below(2);
       scenario.ticks += 4;
       scenario.monotonic = false;  // taking turns promises nothing of the kind
-    } else if (below(8) == 0) {
-      scenario.cluster = true;
     }
     return scenario;
   }

@@ -248,6 +248,7 @@ struct World::Worker {
         reader(world.cache_, world.rules_, counters),
         fanout({}, couriers, registry, census, counters),
         context{.lanes = lanes,
+                .director = director,
                 .reader = reader,
                 .invalidator = world.invalidator_,
                 .fences = registry,
@@ -285,6 +286,7 @@ struct World::Worker {
   data::request::ScriptStore scripts;
   data::fill::LinkSet links;
   Spread router;
+  data::request::Director director{{}};
   data::request::Reader reader;
   data::pubsub::Fanout fanout;
   data::session::SessionContext context;
@@ -445,6 +447,7 @@ std::shared_ptr<const state::TopologySnapshot> World::snapshot() const {
   snapshot->role = "master";
   snapshot->redis_version = "7.0.15";
   snapshot->mode = "standalone";
+  if (scenario_.replicas > 0) snapshot->kind = state::TopologyKind::kReplicated;
   if (scenario_.cluster) snapshot->kind = state::TopologyKind::kCluster;
   state::Shard shard;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -465,6 +468,26 @@ std::shared_ptr<const state::TopologySnapshot> World::snapshot() const {
   return snapshot;
 }
 
+/// What sessions know: of a cluster also where slots went. Lanes speak to the cluster as a whole.
+std::shared_ptr<const state::TopologySnapshot> World::snapshot_for_sessions() const {
+  if (!scenario_.cluster) return snapshot();
+  auto whole = std::make_shared<state::TopologySnapshot>(*snapshot());
+  state::Node other = whole->nodes[0];
+  other.endpoint.id = 1;
+  other.endpoint.name = "10.0.0.2:7001";
+  other.endpoint.addresses = {"10.0.0.2"};
+  other.endpoint.port = 7001;
+  other.shard = 1;
+  whole->nodes.push_back(other);
+  state::Shard shard;
+  shard.primary = 1;
+  whole->shards.push_back(shard);
+  auto slots = std::make_shared<state::SlotMap>();
+  slots->fill(0);
+  whole->slots = std::move(slots);
+  return whole;
+}
+
 void World::announce_topology() {
   topology_.publish(snapshot());
   std::vector<state::EndpointId> order = {static_cast<state::EndpointId>(primary_)};
@@ -473,6 +496,7 @@ void World::announce_topology() {
   }
   for (const auto& worker : workers_) {
     worker->router.use(order);
+    worker->director.on_topology(snapshot_for_sessions());
     worker->links.on_topology(*topology_.load(), manual_now);
   }
   for (const auto& wire : wires_) {
@@ -591,6 +615,8 @@ void World::deliver_to_link(Wire& wire, bool half) {
 std::string World::ask(std::size_t client, const std::string& command) {
   clients_[client]->send({command});
   settle();
+  // What was refused may be asked again after a while.
+  for (int i = 0; i < 10 && !clients_[client]->idle(); ++i) tick(1, 20 * state::kMillisecond);
   if (!clients_[client]->idle()) blame("not answered: " + command);
   return clients_[client]->calls().back().reply;
 }

@@ -150,6 +150,7 @@ class World {
   std::shared_ptr<Client> new_client(std::uint32_t worker, int protocol);
   static std::vector<std::unique_ptr<FakeRedis>> make_nodes(const Scenario& scenario);
   std::shared_ptr<const state::TopologySnapshot> snapshot() const;
+  std::shared_ptr<const state::TopologySnapshot> snapshot_for_sessions() const;
   std::shared_ptr<data::fill::FillLink> make_link(Worker& worker,
                                                   std::unique_ptr<data::fill::FillLinkFsm> fsm);
   void announce_topology();

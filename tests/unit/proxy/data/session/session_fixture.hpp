@@ -172,10 +172,14 @@ class SessionFixture : public ::testing::Test,
   void tell_target_left(const ClientPlace& to, const Requester&) override { told_.push_back(to); }
   void publish_monitor_line(std::string line) override { monitor_lines_.push_back(line); }
   void add_monitor(const Requester&) override {}
+  void want_ticks(const Requester&) override {}
 
   // ReplySink, FillSink, FenceService: what the registry does in the product.
   void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override {
     if (session_) session_->on_replies(to.slot, bytes, frames, now_);
+  }
+  void on_refused(const Requester& to, std::string_view frame, std::string_view request) override {
+    if (session_) session_->on_refused(to, frame, request, now_);
   }
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override {
     return session_ ? session_->on_fragment(to.slot, bytes, last, now_) : Flow::kGoOn;
@@ -225,6 +229,7 @@ class SessionFixture : public ::testing::Test,
 
   void publish(const state::TopologySnapshot& snapshot) {
     topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+    director_.on_topology(topology_.load());
   }
 
   // Members that are not named keep their defaults.
@@ -232,6 +237,7 @@ class SessionFixture : public ::testing::Test,
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
   SessionContext context() {
     return {.lanes = lanes_,
+            .director = director_,
             .reader = reader_,
             .invalidator = invalidator_,
             .fences = *this,
@@ -322,7 +328,7 @@ class SessionFixture : public ::testing::Test,
     return lanes_.leased();
   }
   upstream::ChannelKey key(std::uint32_t database = 0, int protocol = 2) const {
-    return {context_.identity, database, protocol};
+    return {context_.identity, database, protocol, 0, false};
   }
 
   state::Nanos now_ = 100 * state::kSecond;
@@ -337,6 +343,7 @@ class SessionFixture : public ::testing::Test,
   config::Cache cache_config_;
   request::CacheRules rules_{cache_config_};
   request::Reader reader_{cache_, rules_, counters_};
+  request::Director director_{{}};
   std::vector<std::string_view> names_;
   fill::FillLinkFsm* link_fsm_ = nullptr;
   std::shared_ptr<fill::FillLink> link_;

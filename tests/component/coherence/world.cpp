@@ -1,5 +1,6 @@
 #include "tests/component/coherence/world.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -807,17 +808,20 @@ void World::settle() {
 void World::finish() {
   story_ += "  (all is delivered)\n";
   replication_held_ = false;
-  for (int round = 0; round < 3; ++round) {
+  // Links come back, and what was refused or lost is asked again, after some time.
+  for (int round = 0; round < 12; ++round) {
     settle();
-    for (std::size_t i = 0; i < wires_.size(); ++i) {
-      if (wires_[i]->fsm->status() != FillLinkFsm::Status::kLive) {
-        manual_now += state::kSecond;
-        upstream().expire();
-        tick_link(*wires_[i]);
-      }
-      wires_[i]->worker.registry.on_batch_end();
-    }
+    const bool live = std::all_of(wires_.begin(), wires_.end(), [](const auto& wire) {
+      return wire->closed || wire->fsm->status() == FillLinkFsm::Status::kLive;
+    });
+    const bool answered = std::all_of(clients_.begin(), clients_.end(),
+                                      [](const auto& client) { return client->idle(); });
+    if ((live && answered) || !fault_.empty()) break;
+    advance(250 * state::kMillisecond);
+    tick_links();
   }
+  settle();
+  for (const auto& worker : workers_) worker->registry.on_batch_end();
   if (!fault_.empty()) return;
   for (const auto& client : clients_) {
     if (!client->idle())

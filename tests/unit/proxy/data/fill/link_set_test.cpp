@@ -39,7 +39,8 @@ state::TopologySnapshot topology_of(const std::vector<Layout>& shards) {
 
 class LinkSetTest : public FillLinkFixture {
  protected:
-  LinkSet& make(const LinkSetOptions& options) {
+  LinkSet& make(LinkSetOptions options) {
+    options.link.commands = kCommands;
     set_ = std::make_unique<LinkSet>(
         LinkSet::Environment{cache_, links_, invalidator_, replication_, sink_, counters_}, options,
         [this](std::unique_ptr<FillLinkFsm> fsm) {
@@ -52,7 +53,6 @@ class LinkSetTest : public FillLinkFixture {
   static LinkSetOptions with_replicas() {
     LinkSetOptions options;
     options.replicas = true;
-    options.link.commands = kCommands;
     return options;
   }
   /// The machine behind the set's present link to that endpoint.

@@ -74,6 +74,7 @@ class Nobody : public session::Neighbours,
   void forget_redirect(const session::ClientPlace&, const session::ClientPlace&) override {}
   void tell_target_left(const session::ClientPlace&, const Requester&) override {}
   void publish_monitor_line(std::string) override {}
+  void want_ticks(const Requester&) override {}
   void add_monitor(const Requester&) override {}
   void to_hub(std::function<void(pubsub::Hub&)>) override {}
   void to_worker(std::uint32_t, std::function<void(pubsub::Fanout&)>) override {}
@@ -124,6 +125,7 @@ int run() {
   const request::CacheRules rules(configuration);
   state::Counters counters;
   request::Reader reader(cache, rules, counters);
+  request::Director director({});
   fill::WriteTokens tokens(true);
   fill::Invalidator invalidator(cache, links, tokens);
   NoLanes lanes;
@@ -138,6 +140,7 @@ int run() {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
   session::SessionContext context{.lanes = lanes,
+                                  .director = director,
                                   .reader = reader,
                                   .invalidator = invalidator,
                                   .fences = fences,

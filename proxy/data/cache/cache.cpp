@@ -27,7 +27,7 @@ Cache::Cache(const CacheLimits& limits, LinkTable& links) : limits_(limits), lin
 
 Cache::~Cache() = default;
 
-Lookup Cache::join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now,
+Lookup Cache::join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now, state::Nanos as_of,
                            const Waiter& waiter, MissCause cause) const {
   FlightTable& flights = shard.flights();
   state::Nanos max_age = limits_.max_staleness;
@@ -38,7 +38,7 @@ Lookup Cache::join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now,
     return {.result = LookupResult::kJoined, .flight = joined, .cause = cause};
   }
   return {
-      .result = LookupResult::kFetch, .flight = flights.start(key, now, waiter), .cause = cause};
+      .result = LookupResult::kFetch, .flight = flights.start(key, as_of, waiter), .cause = cause};
 }
 
 Entry* Cache::entry_for(const CacheKey& key, const Fill& fill) const {

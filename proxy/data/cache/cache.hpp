@@ -109,11 +109,17 @@ class Cache {
   /// A hit needs: the same variant, its generation current, its link's lease not older than
   /// max_staleness and beyond the link's not_before, its deadline ahead (I3, I4, I7, I8-F). On a
   /// hit: `on_hit(const Entry&)` runs under the shard's lock and the entry counts as used.
-  /// Otherwise the waiter joins a flight of this variant that is not poisoned, was started at most
-  /// max_staleness ago and after replicas were distrusted, or leads a new one. kTooLarge needs no
-  /// lease: going upstream is right however old the knowledge is.
+  /// Otherwise the waiter joins a flight of this variant that is not poisoned, whose answer is
+  /// current as of at most max_staleness ago and of after replicas were distrusted, or leads a new
+  /// one, whose answer will be current as of `as_of` (of a primary: now). kTooLarge needs no lease:
+  /// going upstream is right however old the knowledge is.
   template <class OnHit>
-  Lookup lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit);
+  Lookup lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit,
+                state::Nanos as_of);
+  template <class OnHit>
+  Lookup lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit) {
+    return lookup(key, now, waiter, std::forward<OnHit>(on_hit), now);
+  }
 
   /// As lookup, but never starts or joins a flight: false when there is no hit, and then `cause`
   /// says why. For MGET (I12), and before it is known whether anything can be fetched; calls
@@ -186,8 +192,8 @@ class Cache {
   Entry* find_live(Shard& shard, const CacheKey& key, state::Nanos now, MissCause& cause) const;
 
   /// The rest of a lookup without a hit.
-  Lookup join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now, const Waiter& waiter,
-                      MissCause cause) const;
+  Lookup join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now, state::Nanos as_of,
+                      const Waiter& waiter, MissCause cause) const;
 
   /// A new entry when the fill may be stored at all, else null.
   Entry* entry_for(const CacheKey& key, const Fill& fill) const;
@@ -235,7 +241,8 @@ inline Entry* Cache::find_live(Shard& shard, const CacheKey& key, state::Nanos n
 }
 
 template <class OnHit>
-Lookup Cache::lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit) {
+Lookup Cache::lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit,
+                     state::Nanos as_of) {
   Shard& shard = shard_of(key.name);
   const std::lock_guard lock(shard.mutex());
   MissCause cause = MissCause::kAbsent;
@@ -244,7 +251,7 @@ Lookup Cache::lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter
     on_hit(static_cast<const Entry&>(*entry));
     return {.result = LookupResult::kHit};
   }
-  return join_or_lead(shard, key, now, waiter, cause);
+  return join_or_lead(shard, key, now, as_of, waiter, cause);
 }
 
 template <class OnHit>

@@ -23,12 +23,12 @@ FlightId FlightTable::join(const CacheKey& key, state::Nanos now, state::Nanos m
   if (index_.size() == 0) return 0;
   Flight* flight = index_.variants(static_cast<std::uint32_t>(key.variant));
   while (flight != nullptr && !flight->is(key)) flight = flight->next_variant;
-  if (flight == nullptr || now - flight->started_at > max_age) return 0;
+  if (flight == nullptr || now - flight->as_of > max_age) return 0;
   flight->waiters.push_back(waiter);
   return flight->id;
 }
 
-FlightId FlightTable::start(const CacheKey& key, state::Nanos now, const Waiter& waiter) {
+FlightId FlightTable::start(const CacheKey& key, state::Nanos as_of, const Waiter& waiter) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.push_back(std::make_unique<Flight>());
@@ -44,7 +44,7 @@ FlightId FlightTable::start(const CacheKey& key, state::Nanos now, const Waiter&
   flight.database = key.database;
   flight.command = key.command;
   flight.poisoned = false;
-  flight.started_at = now;
+  flight.as_of = as_of;
   flight.arguments.assign(key.arguments);
   flight.waiters.push_back(waiter);
   index_.insert(flight);

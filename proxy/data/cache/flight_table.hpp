@@ -43,8 +43,8 @@ struct Flight {
   std::uint16_t command = 0;
   bool poisoned = false;
   std::uint32_t uses = 0;
-  FlightId id = 0;  // 0: ended
-  state::Nanos started_at = 0;
+  FlightId id = 0;         // 0: ended
+  state::Nanos as_of = 0;  // what it brings was current then, or later
   std::string arguments;
   std::vector<Waiter> waiters;
 
@@ -56,12 +56,12 @@ class FlightTable {
   /// `shard` goes into the ids; below 64.
   explicit FlightTable(std::uint32_t shard) : shard_(shard) {}
 
-  /// Adds the waiter to the newest flight of this variant, unless that was started more than
-  /// `max_age` before `now`. 0 when there is none to join.
+  /// Adds the waiter to the newest flight of this variant, unless what that brings may have ended
+  /// more than `max_age` before `now`. 0 when there is none to join.
   FlightId join(const CacheKey& key, state::Nanos now, state::Nanos max_age, const Waiter& waiter);
 
   /// A new flight whose first waiter is the leader.
-  FlightId start(const CacheKey& key, state::Nanos now, const Waiter& waiter);
+  FlightId start(const CacheKey& key, state::Nanos as_of, const Waiter& waiter);
 
   enum class Ended : std::uint8_t { kUnknown, kPoisoned, kClean };
 

@@ -66,20 +66,8 @@ enum class FetchOutcome : std::uint8_t {
   kReply,     // `frame` is the answer (RESP3), stored or not
   kTooLarge,  // ask again on a connection of your own: the answer exceeds what a link carries
   kLost,      // the link ended first: ask again elsewhere
-  kRefused,   // `frame` is an error that sends the asker elsewhere, or tells it to wait
+  kRefused,   // `frame` says that this is not the node to ask, or not the time (cluster::Redirect)
 };
-
-/// Errors that say nothing of the key, only of the node that was asked.
-enum class Refusal : std::uint8_t {
-  kNone,
-  kMoved,
-  kAsk,
-  kTryAgain,
-  kClusterDown,
-  kLoading,
-  kMasterDown
-};
-Refusal refusal_of(std::string_view frame);
 
 struct FetchResult {
   FetchOutcome outcome = FetchOutcome::kLost;

@@ -64,8 +64,8 @@ void FillLink::connect() {
   const auto snapshot = topology_.load();
   const state::EndpointId id = fsm_->options().endpoint;
   const state::Endpoint* const endpoint = snapshot->endpoint(id);
-  auto addresses = endpoint != nullptr ? net::socket_endpoints(*endpoint)
-                                       : std::vector<net::SocketEndpoint>();
+  auto addresses =
+      endpoint != nullptr ? net::socket_endpoints(*endpoint) : std::vector<net::SocketEndpoint>();
   if (addresses.empty()) {
     const state::Node* const node = snapshot->find(id);
     const std::string& error = node != nullptr ? node->resolve_error : snapshot->resolve_error;

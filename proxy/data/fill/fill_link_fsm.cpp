@@ -294,7 +294,12 @@ bool FillLinkFsm::on_push(std::string_view frame) {
 }
 
 void FillLinkFsm::on_fetch_part(Operation& operation, std::string_view frame, state::Nanos now) {
-  if (frame.front() == '-') on_refusal(refusal_of(frame));
+  if (cluster::may_redirect(frame)) {
+    if (const auto redirect = cluster::parse_redirect(frame)) {
+      if (operation.parts_read == 0) operation.refused = true;
+      on_refusal(redirect->kind);
+    }
+  }
   if (operation.parts_read++ == 0) {
     if (frame.size() > options_.max_entry_bytes) {
       give_up_too_large(operation, now);
@@ -322,7 +327,7 @@ void FillLinkFsm::end_fetch_part(state::Nanos now) {
 void FillLinkFsm::finish(Operation& operation, state::Nanos now) {
   if (operation.resolved) return;
   operation.resolved = true;
-  if (refusal_of(*operation.value) != Refusal::kNone) {
+  if (operation.refused) {
     finish_refused(operation);
   } else if (operation.fetch->multi) {
     finish_multi(operation, now);
@@ -345,8 +350,7 @@ cache::Fill FillLinkFsm::fill_of(const Operation& operation, std::size_t key, bo
   if (operation.dirty || operation.generation != links_.generation(options_.link)) return fill;
   AgeLimits ages = operation.fetch->keys[key].ages;
   ages.negative = std::min(ages.negative, options_.max_negative_age);
-  const auto deadline =
-      fill_deadline(operation.pttls[key], missing, operation.sent_at, now, ages);
+  const auto deadline = fill_deadline(operation.pttls[key], missing, operation.sent_at, now, ages);
   fill.store = deadline && *deadline > now;
   if (fill.store) fill.deadline = *deadline;
   return fill;

@@ -11,8 +11,8 @@
 // On the wire in kHandshake: HELLO 3 [AUTH], COMMAND INFO of the allow-list, CLIENT TRACKING ON,
 // what a cluster wants, a probe; later: fetches (command + PTTL back to back), SELECT where the
 // database changes, probes, PING fences. Replies are matched to operations_ in order. Pushes are
-// applied where they stand in the stream, between replies; a waiter is resumed only after its answer
-// was stored or discarded (I2).
+// applied where they stand in the stream, between replies; a waiter is resumed only after its
+// answer was stored or discarded (I2).
 //
 // Trust: becoming live opens a generation in the LinkTable; everything that ends kLive closes it
 // first (I3). What a proof is depends on what is at the other end:
@@ -43,6 +43,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/cluster/redirect.hpp"
 #include "protocol/resp/frame_scanner.hpp"
 #include "proxy/data/cache/cache.hpp"
 #include "proxy/data/fill/fetch.hpp"
@@ -77,9 +78,10 @@ struct FillLinkOptions {
   state::EndpointId endpoint = 0;
   cache::LinkSource source = cache::LinkSource::kPrimary;
   bool cluster = false;
-  bool tracking = true;              // false: no fetches, only probes
-  bool key_affinity = false;         // I17 holds per key
-  ReplicationClock* clock = nullptr;  // of the primary; null: nothing replicates it, as far as known
+  bool tracking = true;       // false: no fetches, only probes
+  bool key_affinity = false;  // I17 holds per key
+  ReplicationClock* clock =
+      nullptr;  // of the primary; null: nothing replicates it, as far as known
   state::EndpointTraffic::Counts* traffic = nullptr;  // of the endpoint
   upstream::Identity identity;
   std::size_t max_entry_bytes = 1UL << 20;
@@ -132,6 +134,8 @@ class FillLinkFsm {
 
   /// The replica follows another primary, or the same: what it proved under another is void.
   void follow(ReplicationClock* clock, state::Nanos now);
+  /// What is asked for now will have been current then, or later.
+  state::Nanos as_of(state::Nanos now) const;
   /// This endpoint has what must be seen of the key, and is not further behind than `max_age`.
   bool fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const;
   /// Acknowledged through FillSink::on_fence; at once when there is nothing to wait for.
@@ -158,7 +162,7 @@ class FillLinkFsm {
     kMyId,
     kClusterState,
     kSlots,
-    kRole,         // these two end a probe
+    kRole,  // these two end a probe
     kReplication,
     kSelect,
     kFetch,
@@ -176,6 +180,7 @@ class FillLinkFsm {
     std::uint32_t parts_read = 0;  // 0: nothing, 1: the value, 1 + n: n of the PTTLs
     bool dirty = false;            // I6: invalidated while half read
     bool resolved = false;         // its waiters have been told already
+    bool refused = false;          // by the node, not for the key's sake
     std::shared_ptr<std::string> value;
     std::vector<std::int64_t> pttls;
   };
@@ -192,7 +197,7 @@ class FillLinkFsm {
   bool on_probe_end(const Operation& operation, std::string_view frame, state::Nanos now);
   bool on_replication(const Operation& operation, std::string_view frame, state::Nanos now);
   void on_slots(std::string_view frame);
-  void on_refusal(Refusal refusal);
+  void on_refusal(cluster::RedirectKind kind);
   void prove(state::Nanos synced_at, state::Nanos now);
   void unprove(std::string_view reason);
   bool behind(const Fetch& fetch) const;

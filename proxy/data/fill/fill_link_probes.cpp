@@ -76,8 +76,7 @@ bool FillLinkFsm::probe_due(state::Nanos now) {
   const state::Nanos latest = options_.clock->latest();
   const bool something_to_prove =
       latest > 0 && (status_ != Status::kLive || latest > links_.synced_at(options_.link));
-  return something_to_prove &&
-         (latest > tried_ || now - probed_at_ >= period / kRetriesPerPeriod);
+  return something_to_prove && (latest > tried_ || now - probed_at_ >= period / kRetriesPerPeriod);
 }
 
 bool FillLinkFsm::on_probe_end(const Operation& operation, std::string_view frame,
@@ -134,8 +133,7 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
     return true;
   }
   if (options_.clock == nullptr) return true;
-  if (const auto passed = options_.clock->passed(said->history, said->offset))
-    prove(*passed, now);
+  if (const auto passed = options_.clock->passed(said->history, said->offset)) prove(*passed, now);
   return true;
 }
 
@@ -146,22 +144,22 @@ void FillLinkFsm::on_slots(std::string_view frame) {
   slots_ = slots;
 }
 
-void FillLinkFsm::on_refusal(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::kMoved:
+void FillLinkFsm::on_refusal(cluster::RedirectKind kind) {
+  switch (kind) {
+    case cluster::RedirectKind::kMoved:
       // What else of that slot it stored is worth nothing: its own word for that is asked for now.
       if (options_.cluster) probe_asked_ = true;
       return;
-    case Refusal::kClusterDown:
+    case cluster::RedirectKind::kClusterDown:
       if (options_.cluster && state::holds(Invariant::kI4Cluster)) unprove("the cluster is down");
       return;
-    case Refusal::kMasterDown:
+    case cluster::RedirectKind::kMasterDown:
       if (replica()) unprove("the replica is not connected to its primary");
       return;
-    case Refusal::kNone:
-    case Refusal::kAsk:
-    case Refusal::kTryAgain:
-    case Refusal::kLoading:
+    case cluster::RedirectKind::kAsk:
+    case cluster::RedirectKind::kTryAgain:
+    case cluster::RedirectKind::kLoading:
+    case cluster::RedirectKind::kReadonly:
       return;
   }
 }
@@ -190,6 +188,10 @@ void FillLinkFsm::follow(ReplicationClock* clock, state::Nanos) {
   options_.clock = clock;
   tried_ = 0;
   if (replica()) unprove("it follows another primary");
+}
+
+state::Nanos FillLinkFsm::as_of(state::Nanos now) const {
+  return replica() ? std::min(now, links_.synced_at(options_.link)) : now;
 }
 
 bool FillLinkFsm::fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const {

@@ -60,8 +60,8 @@ class Invalidator {
   }
 
   /// reads.balance key_affinity: this key was read from another node than its own replica, past the
-  /// L1. That replica answers for it again when it has what was read; what the L1 has of the key may
-  /// be older (I17). Before the reply is released.
+  /// L1. That replica answers for it again when it has what was read; what the L1 has of the key
+  /// may be older (I17). Before the reply is released.
   void on_read_elsewhere(cache::NameHash key, state::Nanos now) {
     if (!tokens_.enabled() || !state::holds(state::Invariant::kI17Monotone)) return;
     tokens_.set(key, now);

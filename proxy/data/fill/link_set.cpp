@@ -81,15 +81,15 @@ void LinkSet::want(const state::TopologySnapshot& snapshot, state::EndpointId en
                    state::NodeRole role, state::EndpointId primary, state::Nanos now) {
   const state::Endpoint* const place = snapshot.endpoint(endpoint);
   if (place == nullptr || endpoint >= state::kMaxEndpoints) return;
-  // Only what is replicated for reading needs a clock. A primary that nobody replicates is proved by
-  // its own word.
+  // Only what is replicated for reading needs a clock. A primary that nobody replicates is proved
+  // by its own word.
   ReplicationClock* clock = nullptr;
   if (options_.replicas && primary < state::kMaxEndpoints && snapshot.has_replicas())
     clock = &environment_.replication.of(primary);
   const bool cluster = snapshot.kind == state::TopologyKind::kCluster;
-  const auto known = std::find_if(
-      members_.begin(), members_.end(),
-      [&](const Member& member) { return member.endpoint == endpoint; });
+  const auto known = std::find_if(members_.begin(), members_.end(), [&](const Member& member) {
+    return member.endpoint == endpoint;
+  });
   if (known != members_.end()) {
     if (known->role == role && known->link->fsm().options().cluster == cluster) {
       known->wanted = true;
@@ -118,16 +118,17 @@ void LinkSet::open(const state::Endpoint& endpoint, state::NodeRole role, bool c
   options.key_affinity = options_.key_affinity;
   options.clock = clock;
   if (environment_.traffic != nullptr) options.traffic = &environment_.traffic->of(endpoint.id);
-  if (replica) options.reply_timeout = std::min(options.reply_timeout, options_.replica_reply_timeout);
+  if (replica)
+    options.reply_timeout = std::min(options.reply_timeout, options_.replica_reply_timeout);
   if (cluster) options.max_negative_age = kClusterNegativeAge;
   Member member;
   member.endpoint = endpoint.id;
   member.role = role;
   member.name = endpoint.name;
   member.wanted = true;
-  member.link = make_link_(std::make_unique<FillLinkFsm>(
-      std::move(options), environment_.cache, environment_.links, environment_.invalidator, *this,
-      environment_.counters));
+  member.link = make_link_(
+      std::make_unique<FillLinkFsm>(std::move(options), environment_.cache, environment_.links,
+                                    environment_.invalidator, *this, environment_.counters));
   by_endpoint_[endpoint.id] = member.link.get();
   members_.push_back(std::move(member));
 }

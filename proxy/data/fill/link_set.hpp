@@ -1,9 +1,9 @@
 // The fill links of one worker: one for every endpoint that is read from.
 //
-// Which these are is said by each snapshot: primaries, and replicas where reads may go to them. When
-// the cache is off there are links only where there are replicas to prove the freshness of; they
-// carry probes, nothing else. A link whose endpoint left, or changed its role, is closed, and all it
-// stored is dead; a replica that now follows another primary has to prove itself anew.
+// Which these are is said by each snapshot: primaries, and replicas where reads may go to them.
+// When the cache is off there are links only where there are replicas to prove the freshness of;
+// they carry probes, nothing else. A link whose endpoint left, or changed its role, is closed, and
+// all it stored is dead; a replica that now follows another primary has to prove itself anew.
 //
 // A fence (I8-F) asks the worker's links to primaries that have fetched, and is acknowledged once,
 // when all have answered. Links to replicas are not asked: see LinkTable::distrust_replicas.

@@ -1,12 +1,13 @@
 // How far a primary's replication stream had come, and when (COHERENCE I4-R).
 //
-// Links to the primary add samples: "asked at s, it said offset O". A replica that reports an offset
-// of at least O, in the same history (replid), has applied everything that was written before s. So
-// an offset becomes a moment, and the lease of a replica is counted like that of a primary.
+// Links to the primary add samples: "asked at s, it said offset O". A replica that reports an
+// offset of at least O, in the same history (replid), has applied everything that was written
+// before s. So an offset becomes a moment, and the lease of a replica is counted like that of a
+// primary.
 //
 // One history at a time: a sample of another replid, or an offset that went back, ends the old one.
-// Clocks are named by the primary's endpoint; another primary is another clock, so nothing of an old
-// primary proves anything about replicas of the next.
+// Clocks are named by the primary's endpoint; another primary is another clock, so nothing of an
+// old primary proves anything about replicas of the next.
 //
 // Any thread, a few times a second: a mutex.
 #pragma once

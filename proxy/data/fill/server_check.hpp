@@ -1,5 +1,5 @@
-// What a fill link asks a server before it trusts it: its role, how far it has replicated, the slots
-// it owns, and its own view of the commands we would cache (COHERENCE section 6.2). Pure.
+// What a fill link asks a server before it trusts it: its role, how far it has replicated, the
+// slots it owns, and its own view of the commands we would cache (COHERENCE section 6.2). Pure.
 #pragma once
 
 #include <bitset>
@@ -20,9 +20,9 @@ std::string_view role_of(std::string_view frame);
 struct Replication {
   bool primary = false;
   bool replica = false;
-  bool connected = false;     // a replica to its primary, and in step
-  std::string_view history;   // master_replid
-  std::int64_t offset = 0;    // applied, and sent to its own replicas
+  bool connected = false;    // a replica to its primary, and in step
+  std::string_view history;  // master_replid
+  std::int64_t offset = 0;   // applied, and sent to its own replicas
 };
 /// Nothing when malformed, or an error.
 std::optional<Replication> replication_of(std::string_view frame);

@@ -123,7 +123,8 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   if (!link_allows(*way.link, read.spec)) return bypass(state::BypassReason::kCommand);
   const fill::AgeLimits* const ages = rules_.ages(key, rule.age == command::AgeClass::kHash);
   if (ages == nullptr) return bypass(state::BypassReason::kRule);
-  cache::Lookup found = cache_.lookup(cache_key, read.now, read.waiter, on_hit);
+  cache::Lookup found =
+      cache_.lookup(cache_key, read.now, read.waiter, on_hit, way.link->as_of(read.now));
   // What the first look dropped is not there to tell why any more.
   if (found.cause == cache::MissCause::kAbsent) found.cause = cause;
   switch (found.result) {
@@ -152,8 +153,8 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   return {ReadOutcome::kWaiting, shape};
 }
 
-/// I12: a hit is a snapshot only when every part comes from one link and generation, and nothing was
-/// erased anywhere while the parts were read.
+/// I12: a hit is a snapshot only when every part comes from one link and generation, and nothing
+/// was erased anywhere while the parts were read.
 bool Reader::peek_all(const Read& read, const HitTarget& target) {
   static const command::Spec& get = command::find("GET");
   const std::uint64_t sequence = cache_.erase_sequence();
@@ -167,21 +168,19 @@ bool Reader::peek_all(const Read& read, const HitTarget& target) {
     const cache::CacheKey cache_key{
         part.name, cache::hash_variant(part.name, read.database, get.id, arguments, true),
         read.database, get.id, arguments};
-    const bool found =
-        cache_.peek(cache_key, read.now,
-                    [&](const cache::Entry& entry, cache::LinkId from, cache::Generation of) {
-                      if (i == 0) {
-                        link = from;
-                        generation = of;
-                      }
-                      if ((from != link || of != generation) &&
-                          state::holds(state::Invariant::kI12MultiKey)) {
-                        generation = 0;
-                        return;
-                      }
-                      deliver(entry, read.protocol, resp::Shape::kAsIs,
-                              HitTarget{nullptr, &scratch_});
-                    });
+    const bool found = cache_.peek(
+        cache_key, read.now,
+        [&](const cache::Entry& entry, cache::LinkId from, cache::Generation of) {
+          if (i == 0) {
+            link = from;
+            generation = of;
+          }
+          if ((from != link || of != generation) && state::holds(state::Invariant::kI12MultiKey)) {
+            generation = 0;
+            return;
+          }
+          deliver(entry, read.protocol, resp::Shape::kAsIs, HitTarget{nullptr, &scratch_});
+        });
     if (!found || generation == 0) return false;
   }
   if (sequence != cache_.erase_sequence() && state::holds(state::Invariant::kI12MultiKey))
@@ -203,8 +202,7 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
     return {ReadOutcome::kHit};
   }
 
-  const fill::FetchRoute way =
-      count <= kMaxFillKeys ? route(names_, read.now) : fill::FetchRoute{};
+  const fill::FetchRoute way = count <= kMaxFillKeys ? route(names_, read.now) : fill::FetchRoute{};
   if (way.link == nullptr) {
     return bypass(count <= kMaxFillKeys ? state::BypassReason::kNoLink
                                         : state::BypassReason::kMultiKey);

@@ -171,7 +171,8 @@ void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos
   if (slot->beside && context_.director.key_affinity()) note_read_elsewhere(own->request, now);
   // What it erases is next, whatever else of the slot is unanswered.
   slot->names.insert(slot->names.begin() + slot->named, own->names.begin(), own->names.end());
-  if (slot->errands == 0 && own->offset == slot->parked.size()) {
+  // What is parked leaves first: an answer behind it is parked as well.
+  if (slot->errands == 0 && slot->parked.empty()) {
     if (slot->action != SlotAction::kNone) {
       if (on_action_reply(own->slot, *slot, reply) == Answer::kGoesOn) return;
     } else {

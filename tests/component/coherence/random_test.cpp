@@ -11,7 +11,7 @@
 namespace pillion::coherence {
 namespace {
 
-constexpr std::uint64_t kWorlds = 20'000;
+constexpr std::uint64_t kWorlds = 24'000;
 
 /// Makes scenarios whose every write can be told from every other.
 class Maker {
@@ -39,6 +39,11 @@ class Maker {
     if (below(4) == 0) scenario.link_cuts = 1;
     scenario.monotonic = scenario.link_cuts == 0 || scenario.workers == 1;
     if (below(6) == 0) scenario.lane_cuts = 1;
+    if (below(3) == 0) {
+      scenario.replicas = 1 + below(2);
+      scenario.ticks += 4;
+      scenario.monotonic = false;  // taking turns promises nothing of the kind
+    }
     return scenario;
   }
 

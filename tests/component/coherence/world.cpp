@@ -1,5 +1,6 @@
 #include "tests/component/coherence/world.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -80,8 +81,8 @@ Arguments parse_words(const std::string& text) {
 
 std::string Step::text() const {
   static constexpr const char* kNames[] = {
-      "client",        "link-reply",    "link-half",  "lane-reply", "posted",
-      "link-executes", "lane-executes", "replicates", "stranger",   "clock",
+      "client",        "link-reply",    "link-half",  "lane-reply",  "posted",
+      "link-executes", "lane-executes", "replicates", "stranger",    "clock",
       "tick",          "cut-link",      "cut-lane",   "connect-link"};
   return std::string(kNames[static_cast<std::size_t>(kind)]) + " " + std::to_string(index);
 }
@@ -94,8 +95,8 @@ class World::Lane : public data::upstream::Lane {
         registry_(registry),
         mux_(registry),
         node_(world.upstream()),
-        connection_(node_.connect(key.database, key.protocol,
-                                  std::string(key.identity.acl_user()))),
+        connection_(
+            node_.connect(key.database, key.protocol, std::string(key.identity.acl_user()))),
         shared_(shared) {}
 
   bool accepts_commands() const override { return alive_; }
@@ -204,8 +205,11 @@ class Spread : public data::fill::FetchRouter {
       const std::size_t turn = by_key_ ? static_cast<std::size_t>(keys[0].key[0]) : turn_++;
       const state::EndpointId chosen = nodes_[1 + turn % replicas_];
       bool fresh = true;
-      for (const data::fill::FetchName& key : keys)
-        fresh = links_.fresh(chosen, key.name, now) && fresh;
+      for (const data::fill::FetchName& key : keys) {
+        const bool same =
+            !by_key_ || static_cast<std::size_t>(key.key[0]) % replicas_ == turn % replicas_;
+        fresh = links_.fresh(chosen, key.name, now) && same && fresh;
+      }
       FillLink* const link = links_.fetching(chosen);
       if (fresh && link != nullptr) return {link, false};
     }
@@ -236,7 +240,7 @@ struct World::Worker {
         registry(index, *world.peers_, turn_end),
         lanes(world, registry),
         links({world.cache_, world.links_, world.invalidator_, world.replication_, registry,
-               counters},
+               counters, &world.traffic_},
               link_options(world, index),
               [this, &world](std::unique_ptr<FillLinkFsm> fsm) {
                 return world.make_link(*this, std::move(fsm));
@@ -245,6 +249,7 @@ struct World::Worker {
         reader(world.cache_, world.rules_, counters),
         fanout({}, couriers, registry, census, counters),
         context{.lanes = lanes,
+                .director = director,
                 .reader = reader,
                 .invalidator = world.invalidator_,
                 .fences = registry,
@@ -282,6 +287,7 @@ struct World::Worker {
   data::request::ScriptStore scripts;
   data::fill::LinkSet links;
   Spread router;
+  data::request::Director director{{}};
   data::request::Reader reader;
   data::pubsub::Fanout fanout;
   data::session::SessionContext context;
@@ -442,6 +448,7 @@ std::shared_ptr<const state::TopologySnapshot> World::snapshot() const {
   snapshot->role = "master";
   snapshot->redis_version = "7.0.15";
   snapshot->mode = "standalone";
+  if (scenario_.replicas > 0) snapshot->kind = state::TopologyKind::kReplicated;
   if (scenario_.cluster) snapshot->kind = state::TopologyKind::kCluster;
   state::Shard shard;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -462,6 +469,26 @@ std::shared_ptr<const state::TopologySnapshot> World::snapshot() const {
   return snapshot;
 }
 
+/// What sessions know: of a cluster also where slots went. Lanes speak to the cluster as a whole.
+std::shared_ptr<const state::TopologySnapshot> World::snapshot_for_sessions() const {
+  if (!scenario_.cluster) return snapshot();
+  auto whole = std::make_shared<state::TopologySnapshot>(*snapshot());
+  state::Node other = whole->nodes[0];
+  other.endpoint.id = 1;
+  other.endpoint.name = "10.0.0.2:7001";
+  other.endpoint.addresses = {"10.0.0.2"};
+  other.endpoint.port = 7001;
+  other.shard = 1;
+  whole->nodes.push_back(other);
+  state::Shard shard;
+  shard.primary = 1;
+  whole->shards.push_back(shard);
+  auto slots = std::make_shared<state::SlotMap>();
+  slots->fill(0);
+  whole->slots = std::move(slots);
+  return whole;
+}
+
 void World::announce_topology() {
   topology_.publish(snapshot());
   std::vector<state::EndpointId> order = {static_cast<state::EndpointId>(primary_)};
@@ -470,6 +497,7 @@ void World::announce_topology() {
   }
   for (const auto& worker : workers_) {
     worker->router.use(order);
+    worker->director.on_topology(snapshot_for_sessions());
     worker->links.on_topology(*topology_.load(), manual_now);
   }
   for (const auto& wire : wires_) {
@@ -588,6 +616,8 @@ void World::deliver_to_link(Wire& wire, bool half) {
 std::string World::ask(std::size_t client, const std::string& command) {
   clients_[client]->send({command});
   settle();
+  // What was refused may be asked again after a while.
+  for (int i = 0; i < 10 && !clients_[client]->idle(); ++i) tick(1, 20 * state::kMillisecond);
   if (!clients_[client]->idle()) blame("not answered: " + command);
   return clients_[client]->calls().back().reply;
 }
@@ -667,8 +697,7 @@ std::vector<Step> World::steps() const {
   }
   if (clock_done_ < scenario_.clock_steps.size()) result.push_back({Kind::kClock, 0});
   if (ticks_ < scenario_.ticks) result.push_back({Kind::kTick, 0});
-  if (link_cuts_ < scenario_.link_cuts &&
-      wires_[0]->fsm->status() == FillLinkFsm::Status::kLive) {
+  if (link_cuts_ < scenario_.link_cuts && wires_[0]->fsm->status() == FillLinkFsm::Status::kLive) {
     result.push_back({Kind::kCutLink, 0});
   }
   for (std::size_t i = 0; i < lanes_.size() && lane_cuts_ < scenario_.lane_cuts; ++i) {
@@ -779,17 +808,20 @@ void World::settle() {
 void World::finish() {
   story_ += "  (all is delivered)\n";
   replication_held_ = false;
-  for (int round = 0; round < 3; ++round) {
+  // Links come back, and what was refused or lost is asked again, after some time.
+  for (int round = 0; round < 12; ++round) {
     settle();
-    for (std::size_t i = 0; i < wires_.size(); ++i) {
-      if (wires_[i]->fsm->status() != FillLinkFsm::Status::kLive) {
-        manual_now += state::kSecond;
-        upstream().expire();
-        tick_link(*wires_[i]);
-      }
-      wires_[i]->worker.registry.on_batch_end();
-    }
+    const bool live = std::all_of(wires_.begin(), wires_.end(), [](const auto& wire) {
+      return wire->closed || wire->fsm->status() == FillLinkFsm::Status::kLive;
+    });
+    const bool answered = std::all_of(clients_.begin(), clients_.end(),
+                                      [](const auto& client) { return client->idle(); });
+    if ((live && answered) || !fault_.empty()) break;
+    advance(250 * state::kMillisecond);
+    tick_links();
   }
+  settle();
+  for (const auto& worker : workers_) worker->registry.on_batch_end();
   if (!fault_.empty()) return;
   for (const auto& client : clients_) {
     if (!client->idle())

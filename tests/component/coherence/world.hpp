@@ -54,9 +54,9 @@ struct Scenario {
   std::vector<ClientScript> clients = {};
   std::vector<std::string> foreign = {};  // one stranger's writes, in order
   std::vector<state::Nanos> clock_steps = {};
-  std::uint32_t replicas = 0;      // reads go to them where they are fresh enough, in turn
-  bool key_affinity = false;       // or by key
-  bool cluster = false;            // one node of a cluster: see FakeRedis
+  std::uint32_t replicas = 0;   // reads go to them where they are fresh enough, in turn
+  bool key_affinity = false;    // or by key
+  bool cluster = false;         // one node of a cluster: see FakeRedis
   std::uint32_t link_cuts = 0;  // of link 0
   std::uint32_t lane_cuts = 0;  // of any shared lane
   std::uint32_t ticks = 0;
@@ -119,6 +119,10 @@ class World {
   /// Carries on what is under way.
   void settle();
   FakeRedis& node(std::size_t i) { return *nodes_[i]; }
+  /// Fetches that fill links sent to a node.
+  std::uint64_t fetches_of(std::size_t node) {
+    return traffic_.of(static_cast<state::EndpointId>(node)).requests.load();
+  }
   /// The replica is told to be the primary, and the other way round; everybody knows.
   void fail_over(std::size_t replica);
 
@@ -146,6 +150,7 @@ class World {
   std::shared_ptr<Client> new_client(std::uint32_t worker, int protocol);
   static std::vector<std::unique_ptr<FakeRedis>> make_nodes(const Scenario& scenario);
   std::shared_ptr<const state::TopologySnapshot> snapshot() const;
+  std::shared_ptr<const state::TopologySnapshot> snapshot_for_sessions() const;
   std::shared_ptr<data::fill::FillLink> make_link(Worker& worker,
                                                   std::unique_ptr<data::fill::FillLinkFsm> fsm);
   void announce_topology();
@@ -163,6 +168,7 @@ class World {
   Oracle oracle_;
   cache::LinkTable links_;
   cache::Cache cache_;
+  state::EndpointTraffic traffic_;
   data::fill::WriteTokens tokens_;
   data::fill::ReplicationClocks replication_;
   data::fill::Invalidator invalidator_;

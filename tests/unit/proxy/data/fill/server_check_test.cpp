@@ -79,5 +79,93 @@ TEST(RoleOf, FirstElement) {
   }
 }
 
+std::string text(std::string_view bytes) {
+  return "$" + std::to_string(bytes.size()) + "\r\n" + std::string(bytes) + "\r\n";
+}
+
+TEST(ReplicationOf, APrimary) {
+  const std::string frame = text(
+      "# Replication\r\nrole:master\r\nconnected_slaves:1\r\n"
+      "slave0:ip=127.0.0.1,port=7001,state=online,offset=14,lag=0\r\n"
+      "master_replid:8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb\r\nmaster_repl_offset:42\r\n");
+  const auto found = replication_of(frame);
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->primary);
+  EXPECT_FALSE(found->replica);
+  EXPECT_EQ(found->history, "8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb");
+  EXPECT_EQ(found->offset, 42);
+}
+
+TEST(ReplicationOf, AReplicaSaysWhatItHasApplied) {
+  const std::string info =
+      "txt:role:slave\r\nmaster_link_status:up\r\nmaster_sync_in_progress:0\r\n"
+      "slave_read_repl_offset:50\r\nslave_repl_offset:41\r\nmaster_replid:abc\r\n"
+      "master_repl_offset:41\r\n";
+  const std::string frame = "=" + std::to_string(info.size()) + "\r\n" + info + "\r\n";
+  const auto found = replication_of(frame);
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->replica);
+  EXPECT_TRUE(found->connected);
+  EXPECT_EQ(found->offset, 41);
+  EXPECT_EQ(found->history, "abc");
+}
+
+TEST(ReplicationOf, AReplicaWithoutItsPrimary) {
+  const std::string rest = "slave_repl_offset:41\r\nmaster_replid:abc\r\n";
+  const auto down = replication_of(text("role:slave\r\nmaster_link_status:down\r\n" + rest));
+  ASSERT_TRUE(down);
+  EXPECT_FALSE(down->connected);
+  const auto syncing = replication_of(
+      text("role:slave\r\nmaster_link_status:up\r\nmaster_sync_in_progress:1\r\n" + rest));
+  ASSERT_TRUE(syncing);
+  EXPECT_FALSE(syncing->connected);
+}
+
+TEST(ReplicationOf, NothingElse) {
+  for (const std::string& frame :
+       {std::string("-NOPERM no\r\n"), std::string("$-1\r\n"), text(""), text("role:sentinel\r\n"),
+        text("role:master\r\n"), text("role:master\r\nmaster_repl_offset:x\r\n"),
+        text("role:slave\r\nmaster_repl_offset:7\r\n")}) {
+    EXPECT_FALSE(replication_of(frame)) << frame;
+  }
+}
+
+TEST(ClusterIsOk, OnlyWhenItSaysSo) {
+  EXPECT_TRUE(cluster_is_ok(text("cluster_enabled:1\r\ncluster_state:ok\r\n")));
+  EXPECT_FALSE(cluster_is_ok(text("cluster_state:fail\r\n")));
+  EXPECT_FALSE(cluster_is_ok(text("")));
+  EXPECT_FALSE(cluster_is_ok("-ERR This instance has cluster support disabled\r\n"));
+}
+
+// Redis 7.0: a primary with one replica, and another primary.
+constexpr std::string_view kSlots =
+    "*2\r\n"
+    "*4\r\n:0\r\n:5\r\n"
+    "*4\r\n$9\r\n127.0.0.1\r\n:7000\r\n$1\r\na\r\n*2\r\n$8\r\nhostname\r\n$1\r\nh\r\n"
+    "*4\r\n$9\r\n127.0.0.1\r\n:7003\r\n$1\r\nr\r\n*0\r\n"
+    "*3\r\n:10\r\n:16383\r\n"
+    "*3\r\n_\r\n:7001\r\n$1\r\nb\r\n";
+
+TEST(SlotsOf, ThoseItOwnsOrReplicates) {
+  const auto a = slots_of(kSlots, "a", false);
+  ASSERT_TRUE(a);
+  EXPECT_EQ(a->count(), 6u);
+  EXPECT_TRUE(a->test(0) && a->test(5));
+  EXPECT_EQ(slots_of(kSlots, "b", false)->count(), 16374u);
+  EXPECT_EQ(slots_of(kSlots, "r", true)->count(), 6u);
+  EXPECT_EQ(slots_of(kSlots, "r", false)->count(), 0u) << "a replica owns nothing";
+  EXPECT_EQ(slots_of(kSlots, "a", true)->count(), 0u) << "a primary replicates nothing";
+  EXPECT_EQ(slots_of(kSlots, "", false)->count(), 0u);
+  EXPECT_EQ(slots_of("*0\r\n", "a", false)->count(), 0u);
+}
+
+TEST(SlotsOf, NothingThatIsMalformed) {
+  for (std::size_t size = 0; size < kSlots.size(); ++size)
+    EXPECT_FALSE(slots_of(kSlots.substr(0, size), "a", false)) << size;
+  EXPECT_FALSE(slots_of("-ERR no\r\n", "a", false));
+  EXPECT_FALSE(slots_of("*1\r\n*3\r\n:0\r\n:16384\r\n*3\r\n_\r\n:1\r\n$1\r\na\r\n", "a", false));
+  EXPECT_FALSE(slots_of("*1\r\n*3\r\n:5\r\n:4\r\n*3\r\n_\r\n:1\r\n$1\r\na\r\n", "a", false));
+}
+
 }  // namespace
 }  // namespace pillion::data::fill

@@ -1,0 +1,383 @@
+// What a link believes of replicas and of nodes of a cluster (COHERENCE I4-R, I4-C, I17, I18).
+#include <gmock/gmock.h>
+
+#include "tests/unit/proxy/data/fill/fill_link_fixture.hpp"
+
+namespace pillion::data::fill {
+namespace {
+
+using state::kMillisecond;
+using state::kSecond;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::string info(std::string_view text) {
+  return bulk(text);
+}
+std::string primary_at(int offset, std::string_view history = "abc") {
+  return info("role:master\r\nmaster_replid:" + std::string(history) +
+              "\r\nmaster_repl_offset:" + std::to_string(offset) + "\r\n");
+}
+std::string replica_at(int offset, std::string_view link = "up") {
+  return info("role:slave\r\nmaster_link_status:" + std::string(link) +
+              "\r\nmaster_replid:abc\r\nslave_repl_offset:" + std::to_string(offset) + "\r\n");
+}
+std::string slots(std::string_view owner, int last = 16383) {
+  return "*1\r\n*3\r\n:0\r\n:" + std::to_string(last) + "\r\n*3\r\n_\r\n:1\r\n" + bulk(owner);
+}
+
+class Probes : public FillLinkFixture {
+ protected:
+  void use(const FillLinkOptions& options) {
+    fsm_ = std::make_unique<FillLinkFsm>(options, cache_, links_, invalidator_, sink_, counters_);
+  }
+  FillLinkOptions of_replica() {
+    FillLinkOptions mine = options();
+    mine.link = links_.acquire(0, cache::LinkSource::kReplica);
+    mine.source = cache::LinkSource::kReplica;
+    mine.clock = &clock_;
+    mine.reply_timeout = 250 * kMillisecond;
+    return mine;
+  }
+  FillLinkOptions of_node() {
+    FillLinkOptions mine = options();
+    mine.cluster = true;
+    mine.max_negative_age = kSecond;
+    return mine;
+  }
+  static std::string greeting() { return std::string(kHello) + std::string(kInfo) + "+OK\r\n"; }
+  void connect_with(const std::string& answers) {
+    connect();
+    (void)sent();
+    reply(answers);
+  }
+  cache::LinkId link() const { return fsm_->options().link; }
+  Action tick(state::Nanos after) {
+    now_ += after;
+    return fsm_->on_tick(now_, 0);
+  }
+  /// A replica that is in step with a sample taken just before.
+  void bring_replica_up() {
+    use(of_replica());
+    clock_.add(now_ - 5 * kMillisecond, "abc", 100);
+    connect_with(greeting() + replica_at(100));
+    ASSERT_EQ(fsm_->status(), Status::kLive) << fsm_->reason();
+  }
+  void bring_node_up() {
+    use(of_node());
+    connect_with(greeting() + bulk("me") + info("cluster_state:ok\r\n") + slots("me") +
+                 primary_at(1));
+    ASSERT_EQ(fsm_->status(), Status::kLive) << fsm_->reason();
+  }
+
+  ReplicationClock clock_;
+};
+
+TEST_F(Probes, APrimaryWithReplicasSamplesItsOffset) {
+  FillLinkOptions mine = options();
+  mine.clock = &clock_;
+  use(mine);
+  connect();
+  EXPECT_EQ(sent(), "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON|INFO replication");
+  const state::Nanos asked = now_;
+  now_ += 10 * kMillisecond;
+  reply(greeting() + primary_at(100));
+  EXPECT_EQ(fsm_->status(), Status::kLive);
+  EXPECT_EQ(clock_.passed("abc", 100), asked);
+  EXPECT_EQ(links_.synced_at(link()), asked);
+  // Nobody reads it, but somebody reads its replicas.
+  EXPECT_EQ(tick(kSecond), Action::kNone);
+  clock_.want(now_);
+  EXPECT_EQ(tick(20 * kMillisecond), Action::kWrite);
+  EXPECT_EQ(sent(), "INFO replication");
+}
+
+TEST_F(Probes, AReplicaIsLiveWhenItHasProvedToBePastASample) {
+  use(of_replica());
+  connect_with(greeting() + replica_at(90));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven);
+  EXPECT_FALSE(fsm_->accepts_fetches());
+  EXPECT_EQ(links_.generation(link()), 0u);
+  const state::Nanos sampled = now_;
+  clock_.add(sampled, "abc", 100);
+  EXPECT_EQ(tick(20 * kMillisecond), Action::kWrite) << "there is something to prove";
+  EXPECT_EQ(sent(), "INFO replication");
+  reply(replica_at(99));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven);
+  EXPECT_EQ(tick(20 * kMillisecond), Action::kNone) << "not at once again";
+  EXPECT_EQ(tick(60 * kMillisecond), Action::kWrite);
+  reply(replica_at(100));
+  EXPECT_EQ(fsm_->status(), Status::kLive);
+  EXPECT_EQ(links_.synced_at(link()), sampled);
+}
+
+TEST_F(Probes, NothingElseRenewsAReplicasLease) {
+  bring_replica_up();
+  const state::Nanos proved = links_.synced_at(link());
+  now_ += 100 * kMillisecond;
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  fsm_->send_fence(9, now_);
+  reply("$1\r\nv\r\n:-1\r\n+PONG\r\n");
+  EXPECT_EQ(links_.synced_at(link()), proved);
+  EXPECT_EQ(cached("k"), "$1\r\nv\r\n");
+  tick(150 * kMillisecond);
+  clock_.add(now_, "other", 100);
+  reply(replica_at(500));
+  EXPECT_EQ(links_.synced_at(link()), proved) << "another history";
+  EXPECT_EQ(fsm_->as_of(now_), proved);
+}
+
+TEST_F(Probes, AReplicaWithoutItsPrimaryLosesItsGeneration) {
+  bring_replica_up();
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  reply("$1\r\nv\r\n:-1\r\n");
+  tick(250 * kMillisecond);
+  reply(replica_at(100, "down"));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven);
+  EXPECT_EQ(fsm_->reason(), "the replica is not connected to its primary");
+  EXPECT_EQ(links_.generation(link()), 0u);
+  tick(250 * kMillisecond);
+  clock_.add(now_, "abc", 200);
+  reply(replica_at(200));
+  EXPECT_EQ(fsm_->status(), Status::kLive);
+  EXPECT_EQ(cached("k"), "(none)");
+}
+
+TEST_F(Probes, WhoIsNotWhatItWasIsLeft) {
+  bring_replica_up();
+  tick(250 * kMillisecond);
+  EXPECT_EQ(reply(primary_at(100)), Action::kClose);
+  EXPECT_EQ(fsm_->status(), Status::kRefused);
+  EXPECT_EQ(fsm_->reason(), "not a replica any more");
+  FillLinkOptions mine = options();
+  mine.clock = &clock_;
+  use(mine);
+  connect_with(greeting() + replica_at(100));
+  EXPECT_EQ(fsm_->status(), Status::kRefused);
+  EXPECT_EQ(fsm_->reason(), "the upstream is not a primary: slave");
+}
+
+TEST_F(Probes, AnotherPrimaryEndsWhatWasProved) {
+  bring_replica_up();
+  ReplicationClock next;
+  fsm_->follow(&clock_, now_);
+  EXPECT_EQ(fsm_->status(), Status::kLive) << "the same";
+  fsm_->follow(&next, now_);
+  EXPECT_EQ(fsm_->status(), Status::kUnproven);
+  EXPECT_EQ(links_.generation(link()), 0u);
+  tick(250 * kMillisecond);
+  reply(replica_at(1000));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven) << "no sample of the next one";
+}
+
+TEST_F(Probes, AStoppedReplicaGivesItsFetchesBackSoon) {
+  bring_replica_up();
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  EXPECT_EQ(tick(240 * kMillisecond), Action::kWrite);
+  EXPECT_EQ(tick(20 * kMillisecond), Action::kClose);
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 lost GET k"));
+}
+
+TEST_F(Probes, AReplicaIsProbedWhileItIsUsed) {
+  bring_replica_up();
+  for (int i = 0; i < 39; ++i) {
+    ASSERT_EQ(tick(260 * kMillisecond) == Action::kWrite, i < 38) << i;
+    (void)sent();
+    if (i < 38) reply(replica_at(100));
+  }
+  EXPECT_FALSE(fsm_->fresh(1, now_, kSecond));
+  EXPECT_EQ(tick(20 * kMillisecond), Action::kWrite) << "somebody asked for it";
+}
+
+TEST_F(Probes, AReplicaIsFreshWhenItIsPastTheKeysToken) {
+  bring_replica_up();
+  const cache::NameHash name = cache::hash_name("k");
+  const state::Nanos proved = links_.synced_at(link());
+  EXPECT_TRUE(fsm_->fresh(name, now_, kSecond));
+  EXPECT_TRUE(fsm_->fresh(name, proved + kSecond, kSecond));
+  EXPECT_FALSE(fsm_->fresh(name, proved + kSecond + 1, kSecond)) << "too far behind";
+  tokens_.set(name, proved);
+  EXPECT_FALSE(fsm_->fresh(name, now_, kSecond));
+  links_.synced(link(), proved + 1);
+  EXPECT_TRUE(fsm_->fresh(name, now_, kSecond));
+  tokens_.set_everything(proved + 1);
+  EXPECT_FALSE(fsm_->fresh(name, now_, kSecond));
+}
+
+// Another worker's write is answered between the choice of the replica and the sending.
+TEST_F(Probes, AFetchThatAWriteOvertookIsNotSentToTheReplica) {
+  bring_replica_up();
+  (void)sent();
+  tokens_.set(cache::hash_name("k"), now_);
+  EXPECT_EQ(get("k", 1), "(fetch)");
+  EXPECT_EQ(sent(), "");
+  EXPECT_THAT(sink_.calls(), IsEmpty()) << "not before the asker has a slot";
+  fsm_->end_turn();
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 lost GET k"));
+  EXPECT_EQ(cache_.stats().flights, 0u);
+  EXPECT_EQ(get("m", 2), "(fetch)");
+  EXPECT_EQ(sent(), "GET m|PTTL m");
+}
+
+TEST_F(Probes, WhatWasReadElsewhereLeavesAToken) {
+  FillLinkOptions mine = options();
+  mine.key_affinity = true;
+  use(mine);
+  go_live();
+  Fetch fetch;
+  fetch.request = requests("MGET a b");
+  fetch.multi = true;
+  fetch.elsewhere = true;
+  for (const char* name : {"a", "b"}) {
+    FetchKey key;
+    key.name = cache::hash_name(name);
+    key.offset = static_cast<std::uint32_t>(fetch.request.find(bulk(name)) + 4);
+    key.length = 1;
+    key.ages = {kSecond, kSecond};
+    fetch.keys.push_back(key);
+  }
+  fsm_->send(std::move(fetch), now_);
+  now_ += kMillisecond;
+  EXPECT_EQ(tokens_.of(cache::hash_name("a")), WriteTokens::kNever);
+  reply("*2\r\n$1\r\nv\r\n_\r\n:-1\r\n:-2\r\n");
+  EXPECT_EQ(tokens_.of(cache::hash_name("a")), now_) << "when it was read, not when it was sent";
+  EXPECT_EQ(tokens_.of(cache::hash_name("b")), now_);
+}
+
+TEST_F(Probes, WithoutACacheALinkOnlyProves) {
+  FillLinkOptions mine = of_replica();
+  mine.tracking = false;
+  mine.identity = {"app", "secret"};
+  use(mine);
+  clock_.add(now_, "abc", 100);
+  connect();
+  EXPECT_EQ(sent(), "AUTH app secret|INFO replication");
+  reply("+OK\r\n" + replica_at(100));
+  EXPECT_EQ(fsm_->status(), Status::kLive);
+  EXPECT_FALSE(fsm_->accepts_fetches());
+  EXPECT_TRUE(fsm_->fresh(1, now_, kSecond));
+}
+
+TEST_F(Probes, ANodeOfAClusterHasToOwnSlots) {
+  use(of_node());
+  connect();
+  EXPECT_EQ(sent(),
+            "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON|CLUSTER MYID|CLUSTER INFO|"
+            "CLUSTER SLOTS|INFO replication");
+  reply(greeting() + bulk("me") + info("cluster_state:ok\r\n") + slots("other") + primary_at(1));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven);
+  EXPECT_EQ(fsm_->reason(), "it has no slots");
+  EXPECT_EQ(tick(250 * kMillisecond), Action::kWrite) << "it goes on asking";
+  EXPECT_EQ(sent(), "CLUSTER INFO|CLUSTER SLOTS|INFO replication");
+  reply(info("cluster_state:fail\r\n") + slots("me") + primary_at(1));
+  EXPECT_EQ(fsm_->reason(), "the cluster is down");
+  tick(250 * kMillisecond);
+  reply(info("cluster_state:ok\r\n") + slots("me") + primary_at(1));
+  EXPECT_EQ(fsm_->status(), Status::kLive);
+  EXPECT_EQ(links_.synced_at(link()), now_);
+}
+
+TEST_F(Probes, AReplicaInAClusterIsAskedToAnswer) {
+  FillLinkOptions mine = of_replica();
+  mine.cluster = true;
+  use(mine);
+  clock_.add(now_, "abc", 100);
+  connect();
+  EXPECT_EQ(sent(),
+            "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON|CLUSTER MYID|READONLY|CLUSTER INFO|"
+            "CLUSTER SLOTS|INFO replication");
+  const std::string map = "*1\r\n*4\r\n:0\r\n:9\r\n*3\r\n_\r\n:1\r\n" + bulk("primary") +
+                          "*3\r\n_\r\n:2\r\n" + bulk("me");
+  reply(greeting() + bulk("me") + "+OK\r\n" + info("cluster_state:ok\r\n") + map + replica_at(100));
+  EXPECT_EQ(fsm_->status(), Status::kLive) << fsm_->reason();
+  tick(250 * kMillisecond);
+  reply(info("cluster_state:ok\r\n") + slots("primary") + replica_at(100));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven) << "nothing says that it replicates a slot";
+}
+
+TEST_F(Probes, ANodesLeaseMovesByItsSlotsOnly) {
+  bring_node_up();
+  const state::Nanos proved = links_.synced_at(link());
+  now_ += 100 * kMillisecond;
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  reply("$1\r\nv\r\n:-1\r\n");
+  EXPECT_EQ(links_.synced_at(link()), proved);
+  EXPECT_EQ(cached("k"), "$1\r\nv\r\n");
+  EXPECT_EQ(tick(150 * kMillisecond), Action::kWrite);
+  reply(info("cluster_state:ok\r\n") + slots("me") + primary_at(1));
+  EXPECT_EQ(links_.synced_at(link()), now_);
+  EXPECT_EQ(cached("k"), "$1\r\nv\r\n");
+}
+
+TEST_F(Probes, ASlotThatLeftTakesEverythingWithIt) {
+  bring_node_up();
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  reply("$1\r\nv\r\n:-1\r\n");
+  ASSERT_EQ(get("m", 1), "(fetch)");
+  links_.mark_used(link());
+  tick(250 * kMillisecond);
+  reply("$1\r\nw\r\n:-1\r\n" + info("cluster_state:ok\r\n") + slots("me", 16000) + primary_at(1));
+  EXPECT_EQ(fsm_->status(), Status::kLive);
+  EXPECT_EQ(cached("k"), "(none)");
+  EXPECT_EQ(cached("m"), "(none)");
+  EXPECT_EQ(get("m", 1), "(fetch)");
+  // The same again, or more, is no reason.
+  reply("$1\r\nw\r\n:-1\r\n");
+  links_.mark_used(link());
+  tick(250 * kMillisecond);
+  reply(info("cluster_state:ok\r\n") + slots("me") + primary_at(1));
+  EXPECT_EQ(cached("m"), "$1\r\nw\r\n");
+}
+
+TEST_F(Probes, RefusalsAreHandedToTheAskers) {
+  bring_node_up();
+  (void)sink_.calls();
+  for (const std::string error : {"-ASK 7 10.0.0.2:7001\r\n", "-TRYAGAIN later\r\n",
+                                  "-LOADING data\r\n", "-MOVED 7 10.0.0.2:7001\r\n"}) {
+    ASSERT_EQ(get("k", 1), "(fetch)");
+    EXPECT_EQ(get("k", 2), "(wait)");
+    reply(error + error);
+    EXPECT_THAT(sink_.calls(), ElementsAre("1 2 refused " + error));
+    EXPECT_EQ(cached("k"), "(none)");
+    EXPECT_EQ(cache_.stats().flights, 0u);
+  }
+  reply(info("cluster_state:ok\r\n") + slots("me") + primary_at(1));
+  mget({"a", "b"}, 3);
+  reply("-MOVED 7 10.0.0.2:7001\r\n:-2\r\n:-2\r\n");
+  EXPECT_THAT(sink_.calls(), ElementsAre("3 refused -MOVED 7 10.0.0.2:7001\r\n"));
+}
+
+TEST_F(Probes, AMoveIsAskedAboutAtOnce) {
+  bring_node_up();
+  (void)sent();
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  (void)sent();
+  EXPECT_EQ(reply("-MOVED 7 10.0.0.2:7001\r\n"), Action::kWrite);
+  EXPECT_EQ(sent(), "CLUSTER INFO|CLUSTER SLOTS|INFO replication");
+}
+
+TEST_F(Probes, ClusterDownEndsTheGeneration) {
+  bring_node_up();
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  reply("$1\r\nv\r\n:-1\r\n");
+  ASSERT_EQ(get("m", 1), "(fetch)");
+  (void)sink_.calls();
+  reply("-CLUSTERDOWN The cluster is down\r\n");
+  EXPECT_EQ(links_.generation(link()), 0u);
+  reply("-CLUSTERDOWN The cluster is down\r\n");
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 refused -CLUSTERDOWN The cluster is down\r\n"));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven);
+}
+
+TEST_F(Probes, MissingKeysOfAClusterAreBelievedInForASecond) {
+  bring_node_up();
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  reply("_\r\n:-2\r\n");
+  now_ += 900 * kMillisecond;
+  EXPECT_EQ(cached("k"), "_\r\n");
+  now_ += 101 * kMillisecond;
+  EXPECT_EQ(cached("k"), "(none)");
+}
+
+}  // namespace
+}  // namespace pillion::data::fill

@@ -1,0 +1,72 @@
+#include "proxy/data/fill/replication_clock.hpp"
+
+#include <gtest/gtest.h>
+
+namespace pillion::data::fill {
+namespace {
+
+using state::kSecond;
+
+TEST(ReplicationClock, TurnsAnOffsetIntoTheMomentItHasPassed) {
+  ReplicationClock clock;
+  clock.add(100, "a", 1000);
+  clock.add(200, "a", 1500);
+  clock.add(300, "a", 1500);
+  EXPECT_EQ(clock.passed("a", 999), std::nullopt);
+  EXPECT_EQ(clock.passed("a", 1000), 100);
+  EXPECT_EQ(clock.passed("a", 1499), 100);
+  EXPECT_EQ(clock.passed("a", 1500), 300);
+  EXPECT_EQ(clock.passed("a", 9000), 300);
+  EXPECT_EQ(clock.latest(), 300);
+}
+
+TEST(ReplicationClock, KnowsOneHistory) {
+  ReplicationClock clock;
+  EXPECT_EQ(clock.passed("a", 1000), std::nullopt);
+  EXPECT_EQ(clock.passed("", 1000), std::nullopt);
+  clock.add(100, "a", 1000);
+  EXPECT_EQ(clock.passed("b", 1000), std::nullopt);
+  clock.add(200, "b", 10);
+  EXPECT_EQ(clock.passed("a", 1000), std::nullopt);
+  EXPECT_EQ(clock.passed("b", 9), std::nullopt) << "nothing of the old history counts";
+  EXPECT_EQ(clock.passed("b", 10), 200);
+}
+
+TEST(ReplicationClock, BelievesNoHistoryThatWentBack) {
+  ReplicationClock clock;
+  clock.add(100, "a", 1000);
+  clock.add(200, "a", 500);
+  EXPECT_EQ(clock.passed("a", 500), 200);
+  EXPECT_EQ(clock.passed("a", 1000), 200);
+  EXPECT_EQ(clock.passed("a", 499), std::nullopt);
+}
+
+TEST(ReplicationClock, DropsSamplesThatComeLate) {
+  ReplicationClock clock;
+  clock.add(200, "a", 1500);
+  clock.add(100, "a", 1000);
+  EXPECT_EQ(clock.passed("a", 1200), std::nullopt);
+  EXPECT_EQ(clock.latest(), 200);
+}
+
+TEST(ReplicationClock, RemembersAWhile) {
+  ReplicationClock clock;
+  for (int i = 1; i <= 100; ++i) clock.add(i, "a", 10 * i);
+  EXPECT_EQ(clock.passed("a", 1000), 100);
+  EXPECT_EQ(clock.passed("a", 405), 40);
+  EXPECT_EQ(clock.passed("a", 100), std::nullopt) << "too long ago";
+}
+
+TEST(ReplicationClock, IsFedByOneOfManyAndOnlyWhileWanted) {
+  ReplicationClock clock;
+  const state::Nanos start = 100 * kSecond;
+  EXPECT_FALSE(clock.claim(start, kSecond)) << "nobody wants it";
+  clock.want(start);
+  EXPECT_TRUE(clock.claim(start, kSecond));
+  EXPECT_FALSE(clock.claim(start + 1, kSecond)) << "another has";
+  EXPECT_TRUE(clock.claim(start + kSecond, kSecond));
+  EXPECT_FALSE(clock.claim(start + 10 * kSecond, kSecond)) << "not any more";
+}
+
+}  // namespace
+}  // namespace pillion::data::fill

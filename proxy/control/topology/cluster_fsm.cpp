@@ -99,8 +99,12 @@ ClusterStep ClusterFsm::end(state::Nanos now) {
   if (!views_.empty() && believable()) {
     for (const ClusterView& view : views_) epoch_ = std::max(epoch_, view.epoch);
     ClusterVote outcome = vote(views_, layout_.slots);
-    if (!outcome.unanimous && hurry_until_ < round_at_) hurry_until_ = now + kHurryFor;
-    if (outcome.unanimous) hurry_until_ = 0;
+    if (outcome.unanimous) {
+      hurry_until_ = 0;
+    } else if (unanimous_) {
+      hurry_until_ = now + kHurryFor;
+    }
+    unanimous_ = outcome.unanimous;
     step.layout = take(std::move(outcome));
     if (!layout_.nodes.empty()) step.confirmed_at = round_at_;
   } else if (layout_.nodes.empty()) {

@@ -89,6 +89,7 @@ class ClusterFsm {
   std::map<std::string, state::Nanos> failed_at_;
   std::uint64_t epoch_ = 0;  // the highest believed
   state::Nanos round_at_ = 0;
+  bool unanimous_ = true;  // the views of the round believed last
   state::Nanos hurry_until_ = 0;
   std::size_t turn_ = 0;
 };

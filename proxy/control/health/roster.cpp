@@ -102,13 +102,25 @@ void Roster::set_health(state::EndpointId id, const HealthView& view, state::Nan
     choose_main();
     return;
   }
-  if (new_answer && told.role == "slave") {
-    const Member* primary = primary_of(member->node.shard);
-    const auto tracker = primary != nullptr ? primaries_.find(primary->id) : primaries_.end();
-    member->lag =
-        tracker == primaries_.end() ? 0 : tracker->second.lag(view.role_asked_at, told.offset);
-  }
+  if (new_answer && told.role == "slave") measure_lag(*member);
   judge(*member, now);
+}
+
+/// Without its link a replica says no offset. Then it lacks what the primary has had since the two
+//// were last in step, up to the primary's last sign of life.
+void Roster::measure_lag(Member& member) {
+  const Member* primary = primary_of(member.node.shard);
+  const HealthView& view = member.view;
+  if (view.replication.link == "connected") {
+    const auto tracker = primary != nullptr ? primaries_.find(primary->id) : primaries_.end();
+    member.lag = tracker == primaries_.end()
+                     ? 0
+                     : tracker->second.lag(view.role_asked_at, view.replication.offset);
+    member.in_step_at = view.role_asked_at - member.lag;
+    return;
+  }
+  const state::Nanos last_life = primary != nullptr ? primary->view.role_told_at : 0;
+  member.lag = std::max<state::Nanos>(last_life - member.in_step_at, 0);
 }
 
 std::vector<state::EndpointId> Roster::look(const state::EndpointTraffic& traffic,
@@ -143,6 +155,8 @@ void Roster::judge(Member& member, state::Nanos now) {
   replica.role = member.view.replication.role;
   replica.link = member.view.replication.link;
   replica.primary_answers = primary != nullptr && primary->view.up && !primary->view.failing;
+  replica.answered_since =
+      primary != nullptr && primary->view.role_asked_at > member.view.role_told_at;
   replica.lag = member.lag;
   replica.probed_at = member.view.role_asked_at;
   member.rotation.update(now, replica);

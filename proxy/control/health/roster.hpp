@@ -65,6 +65,7 @@ class Roster {
     Rotation rotation;
     TrafficJudge judge;
     state::Nanos lag = 0;
+    state::Nanos in_step_at = 0;  // a replica: then it had what its primary had
   };
 
   Member* find(state::EndpointId id);
@@ -74,6 +75,7 @@ class Roster {
   Rotation rotation(state::Nanos now) const;
   void choose_main();
   void count_failovers(const Layout& next);
+  void measure_lag(Member& member);
   void judge(Member& member, state::Nanos now);
   void judge_shard(std::uint16_t shard, state::Nanos now);
   state::Node describe(const Member& member, state::Nanos now) const;

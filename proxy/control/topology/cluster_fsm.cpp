@@ -49,7 +49,7 @@ ClusterStep ClusterFsm::on_view(state::Nanos now, const HostPort& node, ClusterV
 
 ClusterStep ClusterFsm::on_failure(state::Nanos now, const HostPort& node, const std::string& why) {
   failed_at_[print_host(node)] = now;
-  failure_ = print_host(node) + ": " + why;
+  if (!why.empty()) failure_ = print_host(node) + ": " + why;
   for (Asked& asked : asked_) {
     if (asked.node == node) asked.ended = true;
   }
@@ -107,7 +107,7 @@ ClusterStep ClusterFsm::end(state::Nanos now) {
     unanimous_ = outcome.unanimous;
     step.layout = take(std::move(outcome));
     if (!layout_.nodes.empty()) step.confirmed_at = round_at_;
-  } else if (layout_.nodes.empty()) {
+  } else if (layout_.nodes.empty() && !failure_.empty()) {
     const std::string trouble = "no node of the cluster answers (" + failure_ + ")";
     step.layout = layout_.trouble != trouble;
     layout_.trouble = trouble;

@@ -56,6 +56,7 @@ class ClusterFsm {
 
   ClusterStep on_start(state::Nanos now);
   ClusterStep on_view(state::Nanos now, const config::HostPort& node, ClusterView view);
+  /// `why` is empty where it could not be asked yet.
   ClusterStep on_failure(state::Nanos now, const config::HostPort& node, const std::string& why);
   ClusterStep on_request(state::Nanos now);
   ClusterStep on_timer(state::Nanos now);

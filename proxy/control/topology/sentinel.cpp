@@ -130,7 +130,9 @@ void Sentinel::ask(Link& link) {
   const state::Endpoint endpoint =
       addresses_.endpoint(print_host(server), server.host, server.port);
   if (endpoint.addresses.empty()) {
-    return fsm_.note_unreachable(server, addresses_.want(server.host).error);
+    const AddressBook::Addresses& known = addresses_.want(server.host);
+    if (!known.pending) fsm_.note_unreachable(server, known.error);
+    return;
   }
   link.interview.start(
       endpoint, questions(settings_.fsm.master),

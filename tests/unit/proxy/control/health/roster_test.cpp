@@ -185,12 +185,37 @@ TEST_F(RosterTest, LagIsMeasuredAgainstWhatThePrimaryHadWhen) {
 
 TEST_F(RosterTest, WithoutThePrimaryReadsGoOn) {
   settle();
+  pass(250 * kMillisecond);
+  good("p:1", "master", 100);
+  pass(10 * kMillisecond);
   bad("p:1", "Connection refused");
-  good("r1:1", "slave", 100, "connect");
+  good("r1:1", "slave", -1, "connect");  // what Redis says without a link
   EXPECT_TRUE(node_at("r1:1").in_rotation);
+  EXPECT_EQ(node_at("r1:1").lag, 250 * kMillisecond);
+  pass(30 * kSecond);
+  good("r1:1", "slave", -1, "connect");
+  EXPECT_TRUE(node_at("r1:1").in_rotation) << "however long it takes";
   EXPECT_FALSE(look().up);
+  pass(kMillisecond);
   good("p:1", "master", 100);
   EXPECT_FALSE(node_at("r1:1").in_rotation) << "the primary is back, and this one not in step";
+}
+
+TEST_F(RosterTest, ButNotFromWhoWasBehindWhenThePrimaryDied) {
+  settle();
+  for (int i = 0; i < 8; ++i) {
+    pass(250 * kMillisecond);
+    good("p:1", "master", 100);
+    good("r1:1", "slave", -1, "sync");
+    good("r2:1", "slave", 100);
+  }
+  pass(250 * kMillisecond);
+  bad("p:1", "Connection refused");
+  good("r1:1", "slave", -1, "connect");
+  good("r2:1", "slave", -1, "connect");
+  EXPECT_FALSE(node_at("r1:1").in_rotation);
+  EXPECT_EQ(node_at("r1:1").error, "it is 2000 ms behind");
+  EXPECT_TRUE(node_at("r2:1").in_rotation);
 }
 
 TEST_F(RosterTest, AFailoverSwapsRolesAndCounts) {

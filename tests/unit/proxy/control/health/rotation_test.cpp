@@ -15,6 +15,7 @@ class RotationTest : public testing::Test {
     replica.role = "slave";
     replica.link = "connected";
     replica.primary_answers = true;
+    replica.answered_since = true;
   }
 
   /// A good probe that begins and ends now.
@@ -108,6 +109,20 @@ TEST_F(RotationTest, WithoutAPrimaryReadsGoOn) {
   replica.primary_answers = false;
   probe();
   EXPECT_FALSE(rotation.in()) << "a stranger that says it is a primary is none of ours";
+}
+
+TEST_F(RotationTest, AReplicaMayKnowOfAPrimarysDeathBeforeWeDo) {
+  probe();
+  replica.link = "connect";
+  replica.answered_since = false;
+  probe();
+  EXPECT_TRUE(rotation.in()) << "the primary's last answer may have been its last";
+  replica.answered_since = true;
+  probe();
+  EXPECT_FALSE(rotation.in());
+  replica.answered_since = false;
+  probe();
+  EXPECT_FALSE(rotation.in()) << "nothing has changed";
 }
 
 TEST_F(RotationTest, NoSlowStartForThoseThatWereThereFromTheStart) {

@@ -280,6 +280,8 @@ TEST_F(SentinelFsmTest, ButNotWhenTheyContradictEachOther) {
 TEST_F(SentinelFsmTest, WithoutAPrimaryTheReasonIsTold) {
   make(2);
   fail(1, "WRONGPASS invalid username-password pair");
+  EXPECT_FALSE(last.layout) << "the other may answer";
+  fail(2, "Connection refused");
   EXPECT_TRUE(last.layout);
   EXPECT_EQ(fsm->layout().trouble,
             "no sentinel answers (s1:26379: WRONGPASS invalid username-password pair)");

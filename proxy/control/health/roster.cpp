@@ -107,7 +107,7 @@ void Roster::set_health(state::EndpointId id, const HealthView& view, state::Nan
 }
 
 /// Without its link a replica says no offset. Then it lacks what the primary has had since the two
-//// were last in step, up to the primary's last sign of life.
+/// were last in step, up to the primary's last sign of life.
 void Roster::measure_lag(Member& member) {
   const Member* primary = primary_of(member.node.shard);
   const HealthView& view = member.view;

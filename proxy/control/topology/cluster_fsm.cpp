@@ -16,6 +16,13 @@ using config::print_host;
 constexpr state::Nanos kRecently = state::kSecond;
 constexpr state::Nanos kNever = std::numeric_limits<state::Nanos>::max();
 
+/// A primary without slots that has failed is not in the layout: each one owns some.
+bool awaits_failover(const Layout& layout) {
+  return std::any_of(layout.nodes.begin(), layout.nodes.end(), [](const LayoutNode& node) {
+    return node.failed && node.role == state::NodeRole::kPrimary;
+  });
+}
+
 }  // namespace
 
 ClusterFsm::ClusterFsm(Settings settings) : settings_(std::move(settings)) {
@@ -99,12 +106,13 @@ ClusterStep ClusterFsm::end(state::Nanos now) {
   if (!views_.empty() && believable()) {
     for (const ClusterView& view : views_) epoch_ = std::max(epoch_, view.epoch);
     ClusterVote outcome = vote(views_, layout_.slots);
-    if (outcome.unanimous) {
+    const bool calm = outcome.unanimous && !awaits_failover(outcome.layout);
+    if (calm) {
       hurry_until_ = 0;
-    } else if (unanimous_) {
+    } else if (calm_) {
       hurry_until_ = now + kHurryFor;
     }
-    unanimous_ = outcome.unanimous;
+    calm_ = calm;
     step.layout = take(std::move(outcome));
     if (!layout_.nodes.empty()) step.confirmed_at = round_at_;
   } else if (layout_.nodes.empty() && !failure_.empty()) {

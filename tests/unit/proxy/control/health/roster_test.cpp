@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "proxy/control/topology/cluster_vote.hpp"
 #include "tests/unit/proxy/control/topology/cluster_views.hpp"
 
@@ -71,12 +73,16 @@ class RosterTest : public testing::Test {
     view.role_told_at = now;
     view.version = "7.0.15";
     view.latency = kMillisecond;
+    views[name] = view;
     roster.set_health(id(name), view, now);
   }
+  /// It was up before, if ever.
   void bad(const std::string& name, const std::string& why) {
-    HealthView view;
+    HealthView view = views[name];
+    view.up = false;
     view.error = why;
     view.failing = true;
+    view.replication = {};
     roster.set_health(id(name), view, now);
   }
   void settle() {
@@ -90,6 +96,7 @@ class RosterTest : public testing::Test {
   Roster roster{settings()};
   state::EndpointTraffic traffic;
   state::TopologySnapshot snapshot;
+  std::map<std::string, HealthView> views;  // as told last
   state::Nanos now = 1000 * kSecond;
 };
 

@@ -163,6 +163,22 @@ TEST_F(ClusterFsmTest, DisagreementIsAskedAboutAgainSoon) {
   EXPECT_EQ(last.wake_at, now + kSecond);
 }
 
+TEST_F(ClusterFsmTest, AFailoverThatIsDueIsWaitedForInAHurry) {
+  settle();
+  pass(kSecond);
+  timer();
+  ClusterView failed = whole_cluster();
+  failed.shards[1].nodes[0].failed = true;
+  all(failed);
+  EXPECT_TRUE(last.layout);
+  EXPECT_EQ(last.wake_at, now + ClusterFsm::kHurryEvery);
+  pass(ClusterFsm::kHurryEvery);
+  timer();
+  all(after_failover());
+  EXPECT_EQ(owner(6000), "b");
+  EXPECT_EQ(last.wake_at, now + kSecond);
+}
+
 TEST_F(ClusterFsmTest, TheHurryHasAnEnd) {
   settle();
   const auto disagree = [&] {

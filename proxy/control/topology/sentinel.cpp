@@ -113,7 +113,8 @@ void Sentinel::sync_links() {
     auto& link = links_[name];
     if (link) continue;
     link = std::make_unique<Link>(io_, server, settings_.sentinels);
-    if (fsm_.layout().nodes.empty()) continue;
+    const auto& seeds = settings_.fsm.seeds;
+    if (std::find(seeds.begin(), seeds.end(), server) != seeds.end()) continue;  // a poll follows
     logging::info("sentinel " + name + " was learnt from another");
     ask(*link);
   }

@@ -68,6 +68,7 @@ struct Upstream {
   Millis topology_refresh{1'000};  // Sentinel's and Cluster's layout is asked for as often at least
   Millis dns_refresh{30'000};      // names are resolved as often at least
   std::uint32_t reconnect_rate = 50;  // connections a worker opens per second after losses
+  std::string busy_poll = "auto";     // auto on off: see proxy/net/busy_poll.hpp
   std::uint32_t retry_budget = 20;    // reads asked again elsewhere, in percent of all reads
 };
 

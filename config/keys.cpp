@@ -39,6 +39,7 @@ constexpr std::size_t kLongestCommand = 64;
 constexpr std::array<std::string_view, 6> kLogLevels{"trace", "debug", "info",
                                                      "warn",  "error", "off"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+constexpr std::array<std::string_view, 3> kBusyPolls{"auto", "on", "off"};
 constexpr std::array<std::string_view, 4> kReadsFrom{"auto", "primary", "replica",
                                                      "prefer_replica"};
 constexpr std::array<std::string_view, 3> kBalances{"round_robin", "key_affinity", "least_latency"};
@@ -148,6 +149,11 @@ const auto& table() {
           Duration{at<&C::upstream, &Upstream::health_interval>(), Millis{50}, kHour},
           "How often the upstream's health is probed; where there are replicas at least every "
           "second, and four times in `reads.max_lag`."},
+      Key{"upstream.busy_poll", Choice{at<&C::upstream, &Upstream::busy_poll>(), kBusyPolls},
+          "Whether a worker looks for the reply of a command on a connection of its own for a "
+          "moment "
+          "before it sleeps, which saves the time of waking up. `auto`: unless this process has a "
+          "CPU quota, which counts looking as work."},
       Key{"upstream.topology_refresh",
           Duration{at<&C::upstream, &Upstream::topology_refresh>(), Millis{100}, kHour},
           "How often sentinels or cluster nodes are asked for the layout, besides whenever "

@@ -53,7 +53,8 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
         workers_wanted(std::min<std::uint32_t>(
             options.config.workers != 0 ? options.config.workers : net::usable_cpus(),
             cache::LinkTable::kMaxLinks)),
-        shared(options.config, upstream, options.version, topology, learned, workers_wanted),
+        shared(options.config, upstream, {topology, traffic, refresh}, options.version, learned,
+               workers_wanted),
         signals(io, SIGTERM, SIGINT),
         poll(io) {}
 
@@ -71,7 +72,9 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
   }
   std::vector<state::LinkStats> link_stats() const override {
     std::vector<state::LinkStats> all;
-    for (const auto& worker : workers) all.push_back(worker->link_stats());
+    for (const auto& worker : workers) {
+      for (state::LinkStats& link : worker->link_stats()) all.push_back(std::move(link));
+    }
     return all;
   }
   std::vector<const state::Counters*> counters() const override {
@@ -165,11 +168,12 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
   /// What the data plane may not log by itself: link states. And the end of a drain.
   void watch() {
     for (const state::LinkStats& link : link_stats()) {
-      std::string& known = link_states[link.worker];
+      const std::string name =
+          "fill link of worker " + std::to_string(link.worker) + " to " + link.endpoint;
+      std::string& known = link_states[name];
       const std::string state = link.state + (link.reason.empty() ? "" : ": " + link.reason);
       if (state == known || !options.config.cache.enabled) continue;
-      const std::string text =
-          "fill link of worker " + std::to_string(link.worker) + " is " + state;
+      const std::string text = name + " is " + state;
       if (link.state == "live") {
         logging::info(text);
       } else if (link.state == "refused") {
@@ -205,7 +209,7 @@ struct App::Impl : state::DataPlaneOps, data::session::Peers, data::pubsub::Cour
   boost::asio::io_context io{1};
   boost::asio::signal_set signals;
   boost::asio::steady_timer poll;
-  std::map<std::uint32_t, std::string> link_states;
+  std::map<std::string, std::string> link_states;  // by worker and endpoint
   std::chrono::steady_clock::time_point drain_until;
   std::atomic<bool> drain_begun{false};
   std::atomic<bool> listening{false};

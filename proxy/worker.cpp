@@ -12,6 +12,7 @@
 #include "config/print.hpp"
 #include "protocol/command/cacheable.hpp"
 #include "proxy/data/pubsub/link.hpp"
+#include "proxy/net/cpu_count.hpp"
 #include "proxy/net/endpoints.hpp"
 
 namespace pillion {
@@ -33,6 +34,12 @@ data::upstream::Identity own_identity(const config::UpstreamTarget& upstream) {
   return {upstream.user, upstream.password};
 }
 
+/// A quota counts looking for work as work, and throttles for it.
+bool polls_busily(const config::Upstream& upstream) {
+  if (upstream.busy_poll != "auto") return upstream.busy_poll == "on";
+  return !net::has_cpu_quota();
+}
+
 /// So many answers of the largest size stay within a client's output limit, if they all come at
 /// once.
 std::uint32_t max_fetches(const Shared& shared) {
@@ -40,31 +47,52 @@ std::uint32_t max_fetches(const Shared& shared) {
   return static_cast<std::uint32_t>(std::clamp<std::size_t>(fit, 16, 1024));
 }
 
-std::string_view status_name(data::fill::FillLinkFsm::Status status) {
-  switch (status) {
-    case data::fill::FillLinkFsm::Status::kLive:
-      return "live";
-    case data::fill::FillLinkFsm::Status::kHandshake:
-      return "handshake";
-    case data::fill::FillLinkFsm::Status::kRefused:
-      return "refused";
-    case data::fill::FillLinkFsm::Status::kDown:
-    case data::fill::FillLinkFsm::Status::kConnecting:
-    case data::fill::FillLinkFsm::Status::kBackoff:
-      break;
+data::fill::LinkSetOptions link_options(std::uint32_t worker, const Shared& shared) {
+  data::fill::LinkSetOptions options;
+  options.worker = worker;
+  options.cache = shared.config.cache.enabled;
+  options.replicas = shared.tokens.enabled();
+  options.link.identity = own_identity(shared.upstream);
+  options.link.max_entry_bytes = shared.max_entry_bytes;
+  options.link.max_staleness = nanos(shared.config.cache.max_staleness);
+  options.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
+  options.link.reply_timeout = nanos(shared.config.upstream.command_timeout);
+  options.link.commands = shared.cacheable_commands;
+  options.key_affinity = shared.config.reads.balance == "key_affinity";
+  options.replica_age = options.link.max_staleness + nanos(shared.config.reads.max_lag);
+  options.replica_reply_timeout =
+      nanos(std::min(shared.config.reads.timeout, shared.config.upstream.command_timeout));
+  return options;
+}
+
+/// Reads may go to replicas: there may be some, and the operator does not forbid it.
+bool reads_replicas(const config::Config& config, const config::UpstreamTarget& target) {
+  return config.reads.from != "primary" && target.kind != config::UpstreamKind::kStandalone;
+}
+
+data::request::Director::Options director_options(const Shared& shared) {
+  data::request::Director::Options options;
+  options.replicas = shared.tokens.enabled();
+  if (shared.config.reads.balance == "key_affinity") {
+    options.balance = route::ReadBalance::kKeyAffinity;
+  } else if (shared.config.reads.balance == "least_latency") {
+    options.balance = route::ReadBalance::kLeastLatency;
   }
-  return "down";
+  options.retries.percent = shared.config.upstream.retry_budget;
+  return options;
 }
 
 }  // namespace
 
 Shared::Shared(const config::Config& configuration, const config::UpstreamTarget& target,
-               std::string version_text, state::Published<state::TopologySnapshot>& published,
+               const Upstream& planes, std::string version_text,
                const state::Published<state::LearnedCommands>& learned_commands,
                std::size_t workers)
     : config(configuration),
       upstream(target),
-      topology(published),
+      topology(planes.topology),
+      traffic(planes.traffic),
+      refresh(planes.refresh),
       version(std::move(version_text)),
       config_values(config::effective_values(configuration)),
       started_at(state::now()),
@@ -74,7 +102,8 @@ Shared::Shared(const config::Config& configuration, const config::UpstreamTarget
       cache({configuration.cache.max_bytes, max_entry_bytes,
              nanos(configuration.cache.max_staleness), workers > 1},
             links),
-      invalidator(cache, links, workers),
+      tokens(reads_replicas(configuration, target)),
+      invalidator(cache, links, tokens),
       scripts(configuration.upstream.script_memory),
       rules(configuration.cache) {
   for (const command::CacheRule& rule : command::cache_rules())
@@ -86,19 +115,30 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
       shared_(shared),
       work_(io_.get_executor()),
       turn_end_(io_),
+      busy_poll_(polls_busily(shared.config.upstream)),
       registry_(index, ways.peers, turn_end_),
-      upstream_context_{io_,
-                        registry_,
-                        turn_end_,
-                        counters_,
-                        shared.topology,
-                        nanos(shared.config.upstream.connect_timeout),
-                        {nanos(shared.config.upstream.command_timeout),
-                         nanos(shared.config.upstream.script_timeout)}},
+      upstream_context_{
+          io_,
+          registry_,
+          turn_end_,
+          busy_poll_,
+          counters_,
+          shared.topology,
+          nanos(shared.config.upstream.connect_timeout),
+          {nanos(shared.config.upstream.command_timeout),
+           nanos(shared.config.upstream.script_timeout),
+           nanos(std::min(shared.config.reads.timeout, shared.config.upstream.command_timeout))},
+          net::ConnectRate(shared.config.upstream.reconnect_rate),
+          &shared.traffic},
       pool_(upstream_context_,
             {shared.config.upstream.connections, shared.config.upstream.max_dedicated}),
       fanout_({index, nanos(shared.config.upstream.command_timeout), shared.upstream.display},
               ways.couriers, registry_, shared.census, counters_),
+      links_({shared.cache, shared.links, shared.invalidator, shared.replication, registry_,
+              counters_, &shared.traffic},
+             link_options(index, shared),
+             data::fill::socket_fill_links(io_, turn_end_, shared.topology)),
+      director_(director_options(shared)),
       reader_(shared.cache, shared.rules, counters_),
       pillion_{.cache = shared.cache,
                .invalidator = shared.invalidator,
@@ -112,6 +152,7 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
                .version = shared.version,
                .started_at = shared.started_at},
       session_context_{.lanes = pool_,
+                       .director = director_,
                        .reader = reader_,
                        .invalidator = shared.invalidator,
                        .fences = registry_,
@@ -139,12 +180,14 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
                        .max_subscriptions = shared.config.listen.max_subscriptions,
                        .learned = &shared.learned,
                        .pillion = &pillion_,
+                       .busy_poll = &busy_poll_,
                        .ahead = {}},
       readiness_(io_, [this](std::span<const net::Readiness::Event> events) { on_ready(events); }),
       client_context_{session_context_, registry_, readiness_, std::vector<char>(kReadBuffer),
                       [this] { shared_.clients.fetch_sub(1, std::memory_order_relaxed); }},
       timer_(io_) {
   registry_.use_hot_keys(reader_.hot_keys());
+  registry_.use_busy_poll(busy_poll_);
   if (index == 0) {
     data::pubsub::HubOptions hub;
     hub.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
@@ -157,26 +200,11 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
         hub, ways.couriers, shared.census, counters_,
         data::pubsub::socket_links(io_, turn_end_, shared.topology));
   }
-  link_stats_.worker = index;
-  link_stats_.state = "down";
-  if (!shared.config.cache.enabled) {
-    link_stats_.reason = "cache.enabled is false";
-    return;
-  }
-  data::fill::FillLinkOptions options;
-  options.link = static_cast<cache::LinkId>(index);
-  options.identity = own_identity(shared.upstream);
-  options.max_entry_bytes = shared.max_entry_bytes;
-  options.max_staleness = nanos(shared.config.cache.max_staleness);
-  options.connect_timeout = nanos(shared.config.upstream.connect_timeout);
-  options.reply_timeout = nanos(shared.config.upstream.command_timeout);
-  options.commands = shared.cacheable_commands;
-  link_ = std::make_shared<data::fill::FillLink>(
-      io_, turn_end_, shared.topology,
-      std::make_unique<data::fill::FillLinkFsm>(std::move(options), shared.cache, shared.links,
-                                                shared.invalidator, registry_, counters_));
-  reader_.use_link(link_.get());
-  registry_.use_link(link_, shared.links);
+  director_.use_refresh(&shared.refresh);
+  if (!shared.config.cache.enabled && !shared.tokens.enabled()) return;
+  director_.use_links(&links_);
+  if (shared.config.cache.enabled) reader_.use_router(&director_);
+  registry_.use_links(&links_, shared.links, shared.invalidator);
 }
 
 // Posting and joining throw only for misuse of this class.
@@ -211,13 +239,38 @@ void Worker::start() {
   for (const auto& acceptor : acceptors_) acceptor->start();
   boost::asio::post(io_, [this] {
     const state::Nanos now = state::now();
-    if (link_) link_->start(now);
+    on_topology(now);
     // Warm: the first client must not wait for a connection.
-    pool_.pick({own_identity(shared_.upstream), shared_.upstream.database, 2}, now);
+    pool_.pick({own_identity(shared_.upstream), shared_.upstream.database, 2, director_.primary()},
+               now);
     readiness_.start();
     tick();
   });
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+  while (!io_.stopped()) {
+    if (busy_poll_.looking()) {
+      look_for_work();
+    } else if (io_.run_one() == 0) {
+      return;
+    }
+  }
+}
+
+void Worker::look_for_work() {
+  const state::Nanos begun = state::now();
+  state::Nanos now = begun;
+  while (busy_poll_.go_on(now)) {
+    if (io_.poll() > 0) {
+      busy_poll_.found();
+      break;
+    }
+    std::this_thread::yield();  // whoever else this core is for has it first
+    now = state::now();
+  }
+  counters_.busy_poll_nanos.add(static_cast<std::uint64_t>(now - begun));
 }
 
 void Worker::post(std::function<void(data::session::Registry&)> task) {
@@ -266,7 +319,7 @@ void Worker::accept(net::Socket socket) {
 void Worker::on_ready(std::span<const net::Readiness::Event> events) {
   const state::Nanos now = state::now();
   // I5: after a gap, what the upstream said meanwhile comes first.
-  if (link_ && now - latest_turn_ > kAway) link_->drain();
+  if (now - latest_turn_ > kAway) links_.drain();
   latest_turn_ = now;
   turn_end_.begin();
   registry_.on_ready(events, now);
@@ -275,11 +328,8 @@ void Worker::on_ready(std::span<const net::Readiness::Event> events) {
 
 void Worker::tick() {
   const state::Nanos now = state::now();
-  if (const std::uint64_t version = shared_.topology.version(); version != topology_version_) {
-    topology_version_ = version;
-    session_context_.auth_required = shared_.topology.load()->auth_required;
-  }
-  if (link_) link_->on_tick(now);
+  if (shared_.topology.version() != topology_version_) on_topology(now);
+  links_.on_tick(now);
   pool_.on_tick(now);
   fanout_.on_tick(now);
   if (hub_) hub_->on_tick(now);
@@ -299,6 +349,15 @@ void Worker::tick() {
   });
 }
 
+void Worker::on_topology(state::Nanos now) {
+  topology_version_ = shared_.topology.version();
+  const auto snapshot = shared_.topology.load();
+  session_context_.auth_required = snapshot->auth_required;
+  links_.on_topology(*snapshot, now);
+  pool_.on_topology(*snapshot, now);
+  director_.on_topology(snapshot);
+}
+
 void Worker::publish_cache_stats() {
   const cache::Stats stats = shared_.cache.stats();
   const std::lock_guard lock(shared_.cache_stats_mutex);
@@ -306,28 +365,14 @@ void Worker::publish_cache_stats() {
 }
 
 void Worker::publish_link_stats() {
-  if (!link_) return;
-  const auto& fsm = link_->fsm();
-  const auto id = static_cast<cache::LinkId>(index_);
-  const bool live = fsm.status() == data::fill::FillLinkFsm::Status::kLive;
+  std::vector<state::LinkStats> stats = links_.stats(state::now());
   const std::lock_guard lock(link_stats_mutex_);
-  link_stats_.state = status_name(fsm.status());
-  link_stats_.reason = live ? std::string() : fsm.reason();
-  link_stats_.generation = shared_.links.generation(id);
+  link_stats_.swap(stats);
 }
 
-state::LinkStats Worker::link_stats() const {
-  state::LinkStats stats;
-  {
-    const std::lock_guard lock(link_stats_mutex_);
-    stats = link_stats_;
-  }
-  if (stats.state == "live") {
-    const auto synced_at = shared_.links.synced_at(static_cast<cache::LinkId>(index_));
-    stats.lease_age_seconds =
-        static_cast<double>(state::now() - synced_at) / static_cast<double>(state::kSecond);
-  }
-  return stats;
+std::vector<state::LinkStats> Worker::link_stats() const {
+  const std::lock_guard lock(link_stats_mutex_);
+  return link_stats_;
 }
 
 void Worker::drain() {
@@ -345,7 +390,7 @@ void Worker::stop() {
     readiness_.stop();
     registry_.close_quiet(state::now(), 0, true);
     if (hub_) hub_->close();
-    if (link_) link_->close();
+    links_.close();
     pool_.close_all();
     work_.reset();
     io_.stop();

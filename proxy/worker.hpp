@@ -1,5 +1,5 @@
 // One worker: an io_context, its thread, and everything that lives and dies on it: listeners,
-// sessions, upstream connections, one fill link. Shared with the other workers: the cache, the link
+// sessions, upstream connections, fill links. Shared with the other workers: the cache, the link
 // table, the cache rules.
 #pragma once
 
@@ -18,20 +18,24 @@
 
 #include "config/config.hpp"
 #include "proxy/data/cache/cache.hpp"
-#include "proxy/data/fill/fill_link.hpp"
 #include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/fill/link_set.hpp"
 #include "proxy/data/pubsub/fanout.hpp"
 #include "proxy/data/pubsub/hub.hpp"
 #include "proxy/data/request/cache_rules.hpp"
+#include "proxy/data/request/director.hpp"
 #include "proxy/data/request/reader.hpp"
 #include "proxy/data/session/client_connection.hpp"
 #include "proxy/data/session/registry.hpp"
 #include "proxy/data/upstream/pool.hpp"
 #include "proxy/net/acceptor.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "proxy/state/counters.hpp"
 #include "proxy/state/data_plane_ops.hpp"
+#include "proxy/state/endpoint_traffic.hpp"
+#include "proxy/state/refresh_requests.hpp"
 
 namespace pillion {
 
@@ -40,6 +44,8 @@ struct Shared {
   const config::Config& config;
   const config::UpstreamTarget& upstream;
   state::Published<state::TopologySnapshot>& topology;
+  state::EndpointTraffic& traffic;
+  state::RefreshRequests& refresh;
   const std::string version;
   const std::vector<std::pair<std::string, std::string>> config_values;  // secrets redacted
   const state::Nanos started_at;
@@ -47,6 +53,8 @@ struct Shared {
   const std::size_t max_entry_bytes;  // never so much that a few entries fill a cache
   cache::LinkTable links;
   cache::Cache cache;
+  data::fill::WriteTokens tokens;
+  data::fill::ReplicationClocks replication;
   data::fill::Invalidator invalidator;
   data::session::AllClients all_clients;
   data::pubsub::Census census;
@@ -60,8 +68,15 @@ struct Shared {
   std::mutex cache_stats_mutex;
   cache::Stats cache_stats{};
 
-  Shared(const config::Config& config, const config::UpstreamTarget& upstream, std::string version,
-         state::Published<state::TopologySnapshot>& topology,
+  /// What the planes tell each other of the upstream.
+  struct Upstream {
+    state::Published<state::TopologySnapshot>& topology;
+    state::EndpointTraffic& traffic;
+    state::RefreshRequests& refresh;
+  };
+
+  Shared(const config::Config& config, const config::UpstreamTarget& target,
+         const Upstream& upstream, std::string version,
          const state::Published<state::LearnedCommands>& learned, std::size_t workers);
 };
 
@@ -94,12 +109,15 @@ class Worker {
   void post_to_fanout(std::function<void(data::pubsub::Fanout&)> task);
 
   const state::Counters& counters() const { return counters_; }
-  state::LinkStats link_stats() const;
+  std::vector<state::LinkStats> link_stats() const;
 
  private:
+  void run();
+  void look_for_work();
   void accept(net::Socket socket);
   void on_ready(std::span<const net::Readiness::Event> events);
   void tick();
+  void on_topology(state::Nanos now);
   void publish_cache_stats();
   void publish_link_stats();
 
@@ -109,12 +127,14 @@ class Worker {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   state::Counters counters_;
   net::TurnEnd turn_end_;
+  net::BusyPoll busy_poll_;
   data::session::Registry registry_;
   data::upstream::UpstreamContext upstream_context_;
   data::upstream::Pool pool_;
   data::pubsub::Fanout fanout_;
   std::unique_ptr<data::pubsub::Hub> hub_;
-  std::shared_ptr<data::fill::FillLink> link_;
+  data::fill::LinkSet links_;
+  data::request::Director director_;
   data::request::Reader reader_;
   data::session::PillionServices pillion_;
   data::session::SessionContext session_context_;
@@ -129,7 +149,7 @@ class Worker {
   bool draining_ = false;
 
   mutable std::mutex link_stats_mutex_;
-  state::LinkStats link_stats_;
+  std::vector<state::LinkStats> link_stats_;
 };
 
 }  // namespace pillion

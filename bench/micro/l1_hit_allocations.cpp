@@ -124,7 +124,8 @@ int run() {
   const request::CacheRules rules(configuration);
   state::Counters counters;
   request::Reader reader(cache, rules, counters);
-  fill::Invalidator invalidator(cache, links, 1);
+  fill::WriteTokens tokens(true);
+  fill::Invalidator invalidator(cache, links, tokens);
   NoLanes lanes;
   NoFences fences;
   state::Published<state::TopologySnapshot> topology;

@@ -30,6 +30,9 @@ class ReplyCursor {
 
   bool at_end() const { return rest_.empty(); }
 
+  /// The bytes behind the last node returned or skipped.
+  std::string_view rest() const { return rest_; }
+
  private:
   std::string_view rest_;
 };

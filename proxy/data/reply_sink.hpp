@@ -29,6 +29,7 @@ enum class CommandClass : std::uint8_t {
 enum class TimeLimit : std::uint8_t {
   kCommand,  // upstream.command_timeout
   kScript,   // upstream.script_timeout
+  kReplica,  // reads.timeout: then another server is asked
   kNone,     // as long as the client waits: blocking commands
 };
 
@@ -59,6 +60,11 @@ class ReplySink {
 
   /// `frames` complete replies, in order, for the requester's next commands.
   virtual void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) = 0;
+
+  /// The reply to one command is an error by which a server refuses what it has not executed
+  /// (protocol/cluster/redirect.hpp): `request`, its canonical bytes, may be sent elsewhere.
+  virtual void on_refused(const Requester& to, std::string_view frame,
+                          std::string_view request) = 0;
 
   /// A piece of one reply that is too large to be gathered; `last` ends it. kPause asks the
   /// connection to stop reading until it is told to resume.

@@ -35,6 +35,10 @@ double quota_of_cpu_max(const std::string& line) {
   return quota_in >> quota && quota > 0 ? quota / period : 0;
 }
 
+bool has_cpu_quota() {
+  return cgroup_quota() > 0;
+}
+
 std::uint32_t usable_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);

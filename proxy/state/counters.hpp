@@ -127,7 +127,8 @@ struct Counters {
   Counter upstream_bytes_out;
   Counter upstream_retries;
   Counter writes_outcome_unknown;
-  Counter scripts_healed;  // NOSCRIPT answered by showing the script again
+  Counter busy_poll_nanos;  // spent looking for replies instead of sleeping
+  Counter scripts_healed;   // NOSCRIPT answered by showing the script again
 
   // subscriptions
   Counter pubsub_messages_in;   // frames read on subscription links

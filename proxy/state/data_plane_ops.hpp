@@ -23,10 +23,12 @@ struct CacheStats {
 
 struct LinkStats {
   std::uint32_t worker = 0;
-  std::string state;             // "down" "handshake" "live" "suspect" "refused"
+  std::string state;             // "down" "handshake" "unproven" "live" "refused"
   std::string reason;            // why it is not live
   double lease_age_seconds = 0;  // now - synced_at; 0 when not live
   std::uint64_t generation = 0;
+  std::string endpoint = {};  // its name
+  std::string role = {};      // "primary" "replica"
 };
 
 class DataPlaneOps {

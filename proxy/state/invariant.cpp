@@ -11,11 +11,13 @@
 namespace pillion::state {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Invariant>, 18> kNames = {{
+constexpr std::array<std::pair<std::string_view, Invariant>, 22> kNames = {{
     {"I3-generation", Invariant::kI3Generation},
     {"I3-null-push", Invariant::kI3NullPush},
     {"I4-lease", Invariant::kI4Lease},
     {"I4-send-time", Invariant::kI4SendTime},
+    {"I4-R-replica", Invariant::kI4Replica},
+    {"I4-C-cluster", Invariant::kI4Cluster},
     {"I6-one-version", Invariant::kI6OneVersion},
     {"I7-deadline", Invariant::kI7Deadline},
     {"I8-own-write", Invariant::kI8OwnWrite},
@@ -29,6 +31,8 @@ constexpr std::array<std::pair<std::string_view, Invariant>, 18> kNames = {{
     {"I14-database", Invariant::kI14Database},
     {"I14-identity", Invariant::kI14Identity},
     {"I15-pinned", Invariant::kI15Pinned},
+    {"I17-monotone", Invariant::kI17Monotone},
+    {"I18-tokens", Invariant::kI18Tokens},
     {"INV1-late-reply", Invariant::kInv1LateReply},
 }};
 

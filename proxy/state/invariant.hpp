@@ -16,6 +16,8 @@ enum class Invariant : std::uint8_t {
   kI3NullPush,     // a null push ends the generation
   kI4Lease,        // no hit on a lapsed lease
   kI4SendTime,     // the lease counts from when the probe was sent, not from its answer
+  kI4Replica,      // a replica's lease moves only by what its offset proves
+  kI4Cluster,      // a node's lease moves only while it owns its slots
   kI6OneVersion,   // value and TTL of one version
   kI7Deadline,     // the key's TTL bounds its entry
   kI8OwnWrite,     // erase before the reply of a write leaves
@@ -29,6 +31,8 @@ enum class Invariant : std::uint8_t {
   kI14Database,    // a hit needs the same database
   kI14Identity,    // a hit needs the same ACL user
   kI15Pinned,      // no L1 inside WATCH and MULTI
+  kI17Monotone,    // who fills a key changes only to somebody who is not behind
+  kI18Tokens,      // a key written here is read from a replica only when that has the write
   kInv1LateReply,  // a late reply finds nobody
 };
 

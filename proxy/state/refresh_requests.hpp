@@ -31,8 +31,13 @@ class RefreshRequests {
   /// Called by the asking thread, at most once between two take()s. Set before any thread asks.
   void on_request(std::function<void()> wake) { wake_ = std::move(wake); }
 
-  void ask(RefreshReason reason) {
+  /// Something of the kind happened that says nothing of the layout.
+  void count_only(RefreshReason reason) {
     counts_[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
+  }
+
+  void ask(RefreshReason reason) {
+    count_only(reason);
     if (!wanted_.exchange(true, std::memory_order_acq_rel) && wake_) wake_();
   }
 

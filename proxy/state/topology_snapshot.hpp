@@ -96,6 +96,11 @@ struct TopologySnapshot {
     const Node* node = find(id);
     return node != nullptr ? &node->endpoint : nullptr;
   }
+  /// Why an endpoint has no address; empty when that is not known.
+  const std::string& resolve_error_of(EndpointId id) const {
+    const Node* node = find(id);
+    return node != nullptr && !node->resolve_error.empty() ? node->resolve_error : resolve_error;
+  }
   bool has_replicas() const {
     for (const Shard& shard : shards) {
       if (!shard.replicas.empty()) return true;

@@ -10,27 +10,42 @@ namespace {
 constexpr Millis kAnswerWithin{8'000};  // longer than any fault lasts
 constexpr Nanos kNanosPerMilli = kMillisecond;
 
-std::vector<std::string_view> views(const std::vector<std::string>& command) {
-  return {command.begin(), command.end()};
-}
+class ToPort : public Straight {
+ public:
+  ToPort(std::uint16_t port, int protocol) : client_(RespClient::tcp(port)) {
+    if (protocol == 3) client_.hello3();
+  }
+  std::vector<Value> ask(const std::vector<std::vector<std::string_view>>& commands,
+                         Millis patience) override {
+    std::string bytes;
+    for (const auto& command : commands) bytes += encode(command);
+    client_.send_raw(bytes, patience);
+    return client_.read_many(commands.size(), patience);
+  }
+
+ private:
+  RespClient client_;
+};
 
 }  // namespace
 
+std::unique_ptr<Straight> straight_to(std::uint16_t port, int protocol) {
+  return std::make_unique<ToPort>(port, protocol);
+}
+
 std::optional<std::vector<Value>> Line::ask(const std::vector<std::vector<std::string>>& commands) {
   try {
-    if (!client_) {
-      client_ = std::make_unique<RespClient>(RespClient::tcp(ways_.port(via_)));
+    if (!straight_) {
+      straight_ = via_ == kDirect ? ways_.straight() : straight_to(ways_.pillion[via_], protocol_);
       ++openings_;
-      if (protocol_ == 3) client_->hello3();
     }
-    std::string bytes;
-    for (const auto& command : commands) bytes += encode(views(command));
-    client_->send_raw(bytes, kAnswerWithin);
-    return client_->read_many(commands.size(), kAnswerWithin);
+    std::vector<std::vector<std::string_view>> views;
+    for (const auto& command : commands) views.emplace_back(command.begin(), command.end());
+    return straight_->ask(views, kAnswerWithin);
   } catch (const Closed&) {
-    client_.reset();
+    straight_.reset();
   } catch (const TimedOut&) {
-    client_.reset();
+    straight_.reset();
   }
   std::this_thread::sleep_for(5ms);
   return std::nullopt;
@@ -67,7 +82,8 @@ struct Writer::Plan {
 
 Writer::Writer(const Ways& ways, Keyspace& keyspace, std::uint32_t number, std::uint32_t writers,
                std::uint64_t seed)
-    : keyspace_(keyspace),
+    : ways_(ways),
+      keyspace_(keyspace),
       number_(number),
       writers_(writers),
       random_(seed * 1'000 + number),
@@ -76,7 +92,7 @@ Writer::Writer(const Ways& ways, Keyspace& keyspace, std::uint32_t number, std::
   for (const Via via : {Via{0}, Via{1}}) readbacks_.emplace_back(ways, via, 3);
 }
 
-Writer::Plan Writer::plan_for(std::uint32_t key, std::uint64_t number) {
+Writer::Plan Writer::plan_for(std::uint32_t key, std::uint64_t number, Via via) {
   const std::string name = Keyspace::name_of(key);
   // Now and then a value too long for one read of a socket.
   const std::size_t padding = random_() % 50 == 0 ? 20'000 : random_() % 100;
@@ -93,10 +109,15 @@ Writer::Plan Writer::plan_for(std::uint32_t key, std::uint64_t number) {
     case Kind::kScripted:
       switch (random_() % 4) {
         case 0:
+          // Where there is a choice of nodes, a script has to name its keys.
+          if (ways_.cluster) {
+            return {{{"EVAL", "return redis.call('SET', KEYS[1], ARGV[1])", "1", name, value}}};
+          }
           return {{{"EVAL", "return redis.call('SET', ARGV[1], ARGV[2])", "0", name, value}}};
         case 1:
           return {{{"MULTI"}, {"DEL", name}, {"SET", name, value}, {"EXEC"}}};
         case 2:
+          if (ways_.cluster && via == kDirect) return {{{"MSET", name, value}}};
           return {{{"MSET", name, value, "beside:" + name, "y"}}};
         default:
           return {{{"GETSET", name, value}}};
@@ -112,7 +133,7 @@ void Writer::write_one(std::uint32_t slot) {
   const std::uint64_t number = ++numbers_[slot];
   // The first writer goes straight to Redis: nothing that happens to a Pillion slows it down.
   Line& line = number_ == 0 ? lines_.back() : lines_[random_() % lines_.size()];
-  const Plan plan = plan_for(key, number);
+  const Plan plan = plan_for(key, number, line.via());
   const Nanos call = now_nanos();
   const auto replies = line.ask(plan.commands);
   Nanos ret = now_nanos();
@@ -126,6 +147,8 @@ void Writer::write_one(std::uint32_t slot) {
     keyspace_.retire(slot);
     numbers_[slot] = 0;
     ++retired_;
+    // While nobody takes writes, each try costs a key.
+    std::this_thread::sleep_for(30ms);
   } else if (line.via() != kDirect && random_() % 2 == 0) {
     read_back(key, line.via());
   }

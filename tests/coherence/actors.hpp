@@ -4,10 +4,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/coherence/history.hpp"
@@ -16,11 +18,21 @@
 
 namespace pillion::test {
 
-/// Where commands can be sent: Pillion 0, Pillion 1, Redis itself.
+/// A way straight to the servers, past every Pillion. Throws as RespClient does.
+class Straight {
+ public:
+  virtual ~Straight() = default;
+  virtual std::vector<Value> ask(const std::vector<std::vector<std::string_view>>& commands,
+                                 Millis patience) = 0;
+};
+
+/// Where commands can be sent: Pillion 0, Pillion 1, the servers themselves.
 struct Ways {
   std::uint16_t pillion[2];
-  std::uint16_t redis;
-  std::uint16_t port(Via via) const { return via == kDirect ? redis : pillion[via]; }
+  /// Opens a connection to whoever takes writes at the moment.
+  std::function<std::unique_ptr<Straight>()> straight;
+  /// Keys of one command must be in one slot when it goes straight.
+  bool cluster = false;
 };
 
 /// A connection that is opened again when it was closed; unanswered commands are lost with it.
@@ -40,8 +52,11 @@ class Line {
   const Via via_;
   const int protocol_;
   std::uint32_t openings_ = 0;
-  std::unique_ptr<RespClient> client_;
+  std::unique_ptr<Straight> straight_;
 };
+
+/// A server by its port.
+std::unique_ptr<Straight> straight_to(std::uint16_t port, int protocol = 2);
 
 /// The number a value carries; 0 for no value. Throws for bytes nobody wrote.
 std::uint64_t number_in(const Value& reply);
@@ -58,10 +73,11 @@ class Writer {
 
  private:
   struct Plan;
-  Plan plan_for(std::uint32_t key, std::uint64_t number);
+  Plan plan_for(std::uint32_t key, std::uint64_t number, Via via);
   void write_one(std::uint32_t slot);
   void read_back(std::uint32_t key, Via via);
 
+  const Ways& ways_;
   Keyspace& keyspace_;
   const std::uint32_t number_;
   const std::uint32_t writers_;

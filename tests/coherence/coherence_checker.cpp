@@ -1,8 +1,13 @@
-// Two Pillions and direct writers on one Redis, faults by a seeded schedule, and a judge.
+// Two Pillions and direct writers on one upstream, faults by a seeded schedule, and a judge.
 //
-//   coherence_checker [--faults none|links|hung|flush|table|eviction|network|all] [--seconds N]
-//                     [--seed N] [--staleness-ms N]
+//   coherence_checker [--topology standalone|replicas|sentinel|cluster]
+//                     [--faults none|links|hung|flush|table|eviction|network|failover|reshard|all]
+//                     [--seconds N] [--seed N] [--staleness-ms N] [--max-lag-ms N]
+//                     [--balance key_affinity|round_robin]
 //
+// table and eviction are faults of a standalone server, network of one or of replicas, failover of
+// Sentinel and a cluster, reshard of a cluster; the others befall each. Reads that go back are an
+// offence unless they are spread by round_robin. What a failover itself forgets is Redis's own.
 // PILLION_BIN names the binary. Exit code 0: the promise held; 1: it was broken, every kind of
 // offence is told with examples; 2: the run itself failed.
 #include <iostream>
@@ -20,10 +25,13 @@ constexpr std::uint32_t kWriters = 3;
 constexpr std::uint32_t kReaders = 8;
 
 struct Options {
+  std::string topology = "standalone";
   std::string faults = "none";
   int seconds = 30;
   std::uint64_t seed = 1;
   int staleness_ms = 500;
+  int max_lag_ms = 500;
+  std::string balance = "key_affinity";
 };
 
 Options parse(int argc, char** argv) {
@@ -32,7 +40,13 @@ Options parse(int argc, char** argv) {
   if (argc % 2 == 0) throw std::runtime_error("every option takes a value");
   Options options;
   for (const auto& [name, value] : given) {
-    if (name == "--faults") {
+    if (name == "--topology") {
+      options.topology = value;
+    } else if (name == "--max-lag-ms") {
+      options.max_lag_ms = std::stoi(value);
+    } else if (name == "--balance") {
+      options.balance = value;
+    } else if (name == "--faults") {
       options.faults = value;
     } else if (name == "--seconds") {
       options.seconds = std::stoi(value);
@@ -51,7 +65,7 @@ Options parse(int argc, char** argv) {
 /// finds entries that nothing will ever correct. Returns how many did not.
 std::uint64_t count_stuck_keys(Disturber& servers, const Keyspace& keyspace) {
   std::uint64_t stuck = 0;
-  const Ways ways = servers.ways();
+  const Ways& ways = servers.ways();
   for (Via via = 0; via < 2; ++via) {
     Line straight(ways, kDirect, 2);
     Line through(ways, via, 2);
@@ -81,12 +95,18 @@ std::uint64_t count_stuck_keys(Disturber& servers, const Keyspace& keyspace) {
 }
 
 int check(const Options& options) {
-  const Millis staleness(options.staleness_ms);
-  Disturber servers(profile_named(options.faults), options.seed, staleness);
+  Conditions conditions;
+  conditions.profile = profile_named(options.faults);
+  conditions.seed = options.seed;
+  conditions.staleness = Millis(options.staleness_ms);
+  conditions.max_lag = Millis(options.max_lag_ms);
+  conditions.balance = options.balance;
+  const auto owned = disturb(options.topology, conditions);
+  Disturber& servers = *owned;
   if (!servers.wait_for_l1()) throw std::runtime_error("the L1 never answers");
 
   Keyspace keyspace;
-  const Ways ways = servers.ways();
+  const Ways& ways = servers.ways();
   std::vector<std::unique_ptr<Writer>> writers;
   std::vector<std::unique_ptr<Reader>> readers;
   for (std::uint32_t i = 0; i < kWriters; ++i) {
@@ -102,6 +122,15 @@ int check(const Options& options) {
   std::atomic<bool> reading_done{false};
   Crew writing;
   Crew reading;
+  // Whatever is thrown here must not wait for those who wait for us.
+  struct AtTheEnd {
+    std::atomic<bool>& writing;
+    std::atomic<bool>& reading;
+    ~AtTheEnd() {
+      writing = true;
+      reading = true;
+    }
+  } at_the_end{writing_done, reading_done};
   for (auto& writer : writers) {
     writing.start([&, writer = writer.get()] { writer->write_until(writing_done); });
   }
@@ -114,7 +143,7 @@ int check(const Options& options) {
   writing.join();
   servers.settle();
   // Readers go on for a while: what is stale now is stale for good.
-  std::this_thread::sleep_for(staleness + 500ms);
+  std::this_thread::sleep_for(servers.bound() + 500ms);
   reading_done = true;
   reading.join();
 
@@ -129,14 +158,20 @@ int check(const Options& options) {
     history.merge(reader->history());
     errors += reader->errors();
   }
+  for (const Failover& failover : servers.failovers()) {
+    history.doubt(failover.from, failover.until, failover.concerns);
+  }
   Bounds bounds;
-  bounds.staleness = staleness.count() * kMillisecond;
+  bounds.staleness = servers.bound().count() * kMillisecond;
+  bounds.may_go_back = options.topology != "standalone" && options.balance == "round_robin";
   bounds.may_vanish = servers.values_may_vanish();
   const Verdict verdict = history.judge(bounds);
   const std::uint64_t hits = servers.pillion(0).hits() + servers.pillion(1).hits();
-  std::cout << options.faults << ", seed " << options.seed << ": " << servers.faults()
-            << " faults, " << history.writes() << " writes (" << retired << " of unknown outcome), "
-            << hits << " hits, " << errors << " errors\n"
+  std::cout << options.topology << ", " << options.faults << ", seed " << options.seed << ": "
+            << servers.faults() << " faults, " << history.writes() << " writes (" << retired
+            << " of unknown outcome), " << hits << " hits, " << errors << " errors, "
+            << servers.failovers().size() << " failovers that made " << history.doubtful()
+            << " writes doubtful\n"
             << verdict << "\n";
   const std::uint64_t stuck = count_stuck_keys(servers, keyspace);
   if (!servers.wait_for_l1()) {

@@ -25,27 +25,33 @@ std::string who(Via via) {
 
 /// Everything that happened to one key, in the order of its numbers.
 struct KeyLog {
-  std::vector<Write> writes;                    // [number - 1]
-  std::map<Via, std::vector<std::size_t>> own;  // acknowledged writes by way, indices in order
+  std::vector<Write> writes;         // [number - 1]
+  std::vector<std::size_t> certain;  // indices of what was acknowledged beyond doubt, in order
+  std::map<Via, std::vector<std::size_t>> own;  // of these, by way
 
   const Write* numbered(std::uint64_t number) const {
     return number >= 1 && number <= writes.size() ? &writes[number - 1] : nullptr;
   }
 
-  /// The last write whose reply was there before `moment`; writes return in order.
-  const Write* last_before(Nanos moment) const {
-    const auto after = std::partition_point(writes.begin(), writes.end(),
-                                            [&](const Write& write) { return write.ret < moment; });
-    return after == writes.begin() ? nullptr : &*std::prev(after);
+  /// The first certain write with a number above `number`.
+  const Write* certain_after(std::uint64_t number) const {
+    const auto after = std::lower_bound(certain.begin(), certain.end(), number);
+    return after == certain.end() ? nullptr : &writes[*after];
   }
+
+  /// The last certain write whose reply was there before `moment`; writes return in order.
+  const Write* last_before(Nanos moment) const { return last_of(certain, moment); }
 
   const Write* last_own_before(Via via, Nanos moment) const {
     const auto found = own.find(via);
-    if (found == own.end()) return nullptr;
-    const auto after =
-        std::partition_point(found->second.begin(), found->second.end(),
-                             [&](std::size_t index) { return writes[index].ret < moment; });
-    return after == found->second.begin() ? nullptr : &writes[*std::prev(after)];
+    return found == own.end() ? nullptr : last_of(found->second, moment);
+  }
+
+ private:
+  const Write* last_of(const std::vector<std::size_t>& some, Nanos moment) const {
+    const auto after = std::partition_point(
+        some.begin(), some.end(), [&](std::size_t index) { return writes[index].ret < moment; });
+    return after == some.begin() ? nullptr : &writes[*std::prev(after)];
   }
 };
 
@@ -73,7 +79,7 @@ class Judge {
         judge_absence(read, log);
       } else {
         judge_value(read, log);
-        judge_order(read);
+        judge_order(read, log);
       }
     }
     return std::move(verdict_);
@@ -88,7 +94,9 @@ class Judge {
       if (write.number != i + 1 || (i > 0 && log.writes[i - 1].ret > write.call)) {
         throw std::logic_error("the log of key " + std::to_string(key) + " is not one writer's");
       }
-      if (write.ret != kNever) log.own[write.via].push_back(i);
+      if (write.ret == kNever || write.doubtful) continue;
+      log.certain.push_back(i);
+      log.own[write.via].push_back(i);
     }
   }
 
@@ -111,7 +119,7 @@ class Judge {
 
   void judge_staleness(const Read& read, const KeyLog& log, const Write& source) {
     Nanos replaced = kNever;
-    if (const Write* next = log.numbered(read.number + 1)) replaced = next->ret;
+    if (const Write* next = log.certain_after(read.number)) replaced = next->ret;
     if (const Flush* flush = first_flush_after(source.ret))
       replaced = std::min(replaced, flush->ret);
     if (replaced == kNever || read.call <= replaced) return;
@@ -156,7 +164,9 @@ class Judge {
     }
   }
 
-  void judge_order(const Read& read) {
+  void judge_order(const Read& read, const KeyLog& log) {
+    const Write* source = log.numbered(read.number);
+    if (bounds_.may_go_back || (source != nullptr && source->doubtful)) return;
     const auto id = (std::uint64_t{read.session} << 32) | read.key;
     std::uint64_t& seen = seen_[id];
     if (read.number < seen) {
@@ -255,6 +265,18 @@ void History::merge(const History& other) {
   writes_.insert(writes_.end(), other.writes_.begin(), other.writes_.end());
   reads_.insert(reads_.end(), other.reads_.begin(), other.reads_.end());
   flushes_.insert(flushes_.end(), other.flushes_.begin(), other.flushes_.end());
+}
+
+void History::doubt(Nanos from, Nanos until,
+                    const std::function<bool(std::uint32_t key)>& concerns) {
+  for (Write& write : writes_) {
+    if (write.call <= until && write.ret >= from && concerns(write.key)) write.doubtful = true;
+  }
+}
+
+std::size_t History::doubtful() const {
+  return static_cast<std::size_t>(std::count_if(writes_.begin(), writes_.end(),
+                                                [](const Write& write) { return write.doubtful; }));
 }
 
 Verdict History::judge(const Bounds& bounds) const {

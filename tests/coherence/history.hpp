@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <limits>
 #include <string>
@@ -41,6 +42,10 @@ struct Write {
   Via via;
   bool removes = false;     // DEL and its like
   Nanos lifetime = kNever;  // PX: nanoseconds from execution
+  /// Acknowledged by a server that may have been replaced before it told its replicas: it may be
+  /// there or not. Nothing newer is demanded because of it, and nobody who has read it goes back by
+  /// reading what was before.
+  bool doubtful = false;
 };
 
 struct Read {
@@ -83,6 +88,8 @@ struct Bounds {
   Nanos expiry_slack = 2 * kMillisecond;
   /// Values may vanish without anybody's word (eviction): then absence is never an offence.
   bool may_vanish = false;
+  /// Reads are spread over replicas without regard to the key: then going back is no offence.
+  bool may_go_back = false;
 };
 
 struct Verdict {
@@ -105,6 +112,10 @@ class History {
   void add(const Read& read) { reads_.push_back(read); }
   void add(const Flush& flush) { flushes_.push_back(flush); }
   void merge(const History& other);
+  /// A failover: writes to these keys that were under way at any time within [from, until] are
+  /// doubtful. That is Redis's own loss, and not of those who read.
+  void doubt(Nanos from, Nanos until, const std::function<bool(std::uint32_t key)>& concerns);
+  std::size_t doubtful() const;
 
   /// Throws when the log itself is impossible: two writers of a key, numbers out of order.
   Verdict judge(const Bounds& bounds) const;

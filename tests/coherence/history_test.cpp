@@ -25,6 +25,7 @@ class HistoryOf : public ::testing::Test {
   Verdict judge() {
     for (const Write& write : writes_) history_.add(write);
     writes_.clear();
+    if (history_doubts_) history_.doubt(200 * kMs, 300 * kMs, [](std::uint32_t) { return true; });
     return history_.judge(bounds_);
   }
   void expect_only(Offence offence) {
@@ -35,6 +36,7 @@ class HistoryOf : public ::testing::Test {
 
   Bounds bounds_{100 * kMs, 5 * kMs, 2 * kMs, false};
   std::vector<Write> writes_;
+  bool history_doubts_ = false;  // of all that was written from 200 to 300 ms
   History history_;
 };
 
@@ -224,6 +226,41 @@ TEST_F(HistoryOf, ValueAtItsTimeToLiveIsClean) {
   write(1, 0).lifetime = 50 * kMs;
   read(1, 52);
   read(0, 54);
+  EXPECT_TRUE(judge().clean());
+}
+
+TEST_F(HistoryOf, WriteThatAFailoverForgotDemandsNothing) {
+  write(1, 0);
+  write(2, 200, kOne);
+  write(3, 210);
+  read(2, 203, kOne, 1);
+  read(1, 500, kOne, 1);
+  history_doubts_ = true;
+  EXPECT_TRUE(judge().clean());
+}
+
+TEST_F(HistoryOf, WhatWasThereBeforeTheFailoverStaysDemanded) {
+  write(1, 0);
+  write(2, 100);
+  write(3, 210);
+  read(1, 500);
+  history_doubts_ = true;
+  expect_only(Offence::kStale);
+}
+
+TEST_F(HistoryOf, WhatIsWrittenAfterTheFailoverIsDemanded) {
+  write(1, 0);
+  write(2, 210);
+  write(3, 400, kOne);
+  read(2, 402, kOne);
+  history_doubts_ = true;
+  expect_only(Offence::kOwnWriteUnseen);
+}
+
+TEST_F(HistoryOf, AbsenceOfWhatAFailoverForgotIsClean) {
+  write(1, 210);
+  read(0, 900);
+  history_doubts_ = true;
   EXPECT_TRUE(judge().clean());
 }
 

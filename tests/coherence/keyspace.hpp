@@ -4,6 +4,7 @@
 // still change at any time, so nothing about it can be judged any more.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -24,16 +25,19 @@ class Keyspace {
 
   std::uint32_t key_of(std::uint32_t slot) const { return keys_[slot]; }
   /// Only by the slot's writer. The new key is of the same kind.
-  void retire(std::uint32_t slot) { keys_[slot] = generation_++ * kSlots + slot; }
+  void retire(std::uint32_t slot) { keys_[slot] += kSlots; }
 
   static Kind kind_of(std::uint32_t key) { return static_cast<Kind>(key % 4); }
   static std::string name_of(std::uint32_t key) { return "k" + std::to_string(key); }
   /// Above every key there ever was.
-  std::uint32_t end() const { return generation_ * kSlots; }
+  std::uint32_t end() const {
+    std::uint32_t last = 0;
+    for (const auto& key : keys_) last = std::max(last, key.load());
+    return last + 1;
+  }
 
  private:
   std::array<std::atomic<std::uint32_t>, kSlots> keys_{};
-  std::atomic<std::uint32_t> generation_{1};
 };
 
 }  // namespace pillion::test

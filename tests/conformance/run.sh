@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Runs Redis's own Tcl suite, external mode, without its slow tests, through Pillion or directly.
-#   bash tests/conformance/run.sh [--cache on|off|both] [--direct] [--pillion PATH] [--only UNIT]... [--test NAME]... [--skip NAME]...
-#                                 [--no-exceptions] [--results DIR] [--set key.path=value]... [--hang SECONDS]
+#   bash tests/conformance/run.sh [--cache on|off|both] [--cluster-mode] [--direct] [--pillion PATH] [--only UNIT]...
+#                                 [--test NAME]... [--skip NAME]... [--no-exceptions] [--results DIR] [--set key.path=value]... [--hang SECONDS]
 #   --cache          which Pillion: with its L1, without, one after the other (default)
+#   --cluster-mode   the upstream is a cluster of one node that owns every slot, and the suite keeps to what a cluster
+#                    allows; through Pillion with its L1 unless --cache off says otherwise
 #   --direct         no Pillion: what the suite says about the redis-server itself
 #   --only           only this unit, such as unit/pubsub; may be repeated
 #   --test, --skip   only the tests of this name, or /regexp; all but those; may be repeated
@@ -19,14 +21,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 pillion=$root/build/release/pillion
 results=$root/build/conformance/results
-modes=(cache_off cache_on)
 exceptions=yes
 units=()
 names=()
 settings=()
 patience=150
+cluster=
+cache=both
+direct=
 
-usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 fail() {
   echo "conformance: $*" >&2
   exit 2
@@ -34,15 +38,14 @@ fail() {
 
 while (($#)); do
   case "$1" in
-    --direct) modes=(direct) ;;
+    --direct) direct=yes ;;
+    --cluster-mode) cluster=yes ;;
     --no-exceptions) exceptions= ;;
     -h | --help) usage; exit 0 ;;
     --cache | --pillion | --only | --test | --skip | --results | --set | --hang)
       (($# > 1)) || fail "$1 needs a value"
       case "$1=$2" in
-        --cache=on) modes=(cache_on) ;;
-        --cache=off) modes=(cache_off) ;;
-        --cache=both) modes=(cache_off cache_on) ;;
+        --cache=on | --cache=off | --cache=both) cache=$2 ;;
         --cache=*) fail "--cache is on, off or both, not '$2'" ;;
         --pillion=*) pillion=$2 ;;
         --only=*) units+=("$2") ;;
@@ -59,16 +62,28 @@ while (($#)); do
   shift
 done
 
+case "$cluster:$direct:$cache" in
+  yes:yes:*) modes=(cluster_direct) ;;
+  yes::off) modes=(cluster_off) ;;
+  yes::*) modes=(cluster) ;;
+  :yes:*) modes=(direct) ;;
+  ::both) modes=(cache_off cache_on) ;;
+  *) modes=("cache_$cache") ;;
+esac
+# exceptions_of MODE: the list of a mode; a cluster's is the same with and without the L1.
+exceptions_of() { if [[ "$1" == cluster* ]]; then echo "$here/exceptions_cluster.txt"; else echo "$here/exceptions_$1.txt"; fi; }
+is_direct() { [[ "$1" == *direct ]]; }
+
 for tool in redis-server redis-cli redis-benchmark tclsh python3; do
   command -v "$tool" >/dev/null || fail "$tool is not installed"
 done
-[[ "${modes[0]}" == direct || -x "$pillion" ]] || fail "no Pillion at $pillion"
+is_direct "${modes[0]}" || [[ -x "$pillion" ]] || fail "no Pillion at $pillion"
 mkdir -p "$results"
 results=$(cd "$results" && pwd)
 
 # A list that breaks its rules is refused before anything runs.
 for mode in "${modes[@]}"; do
-  [[ "$mode" == direct ]] || python3 "$here/report.py" check "$here/exceptions_$mode.txt" || exit 2
+  is_direct "$mode" || python3 "$here/report.py" check "$(exceptions_of "$mode")" || exit 2
 done
 
 source_tree=$(bash "$here/fetch.sh" "$root/build/conformance") || {
@@ -148,29 +163,46 @@ answers() {
   return 1
 }
 
+# own_every_slot PORT: makes a cluster of it, and waits until it takes commands.
+own_every_slot() {
+  redis-cli -p "$1" CLUSTER ADDSLOTSRANGE 0 16383 >/dev/null
+  for _ in {1..100}; do
+    [[ "$(redis-cli -p "$1" CLUSTER INFO)" != *cluster_state:ok* ]] || return 0
+    sleep 0.1
+  done
+  fail "the cluster of one node does not become ok"
+}
+
 # start_servers MODE: fresh ones; sets suite_port.
 start_servers() {
-  local mode=$1 redis_port admin_port id
+  local mode=$1 redis_port admin_port id upstream more=()
+  rm -rf "$work/redis"
   mkdir -p "$work/redis"
   redis_port=$(free_port)
+  upstream=redis://127.0.0.1:$redis_port
+  if [[ -n "$cluster" ]]; then
+    more=(--cluster-enabled yes --cluster-config-file nodes.conf)
+    upstream=redis+cluster://127.0.0.1:$redis_port
+  fi
   redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$work/redis" --save "" --enable-protected-configs yes \
-    --enable-debug-command yes --enable-module-command yes >>"$results/$mode.redis.log" 2>&1 &
+    --enable-debug-command yes --enable-module-command yes "${more[@]}" >>"$results/$mode.redis.log" 2>&1 &
   redis_pid=$!
   disown "$redis_pid" # or the shell reports its end as a mishap
   id=$(answers "$redis_port" "$redis_pid" "$results/$mode.redis.log") || fail "redis-server did not start"
   # The port may have been taken in between, and this suite erases whatever it finds.
   [[ "$(redis-cli -p "$redis_port" INFO server | sed -n 's/^process_id:\([0-9]*\).*/\1/p')" == "$redis_pid" ]] ||
     fail "another server took port $redis_port"
+  if [[ -n "$cluster" ]]; then own_every_slot "$redis_port"; fi
   suite_port=$redis_port
-  [[ "$mode" != direct ]] || return 0
+  if is_direct "$mode"; then return 0; fi
 
   suite_port=$(free_port)
   admin_port=$(free_port)
   while [[ "$admin_port" == "$suite_port" ]]; do admin_port=$(free_port); done
   # One worker: the suite takes it for granted that what two clients say one after the other is done in that order,
   # also when neither waited for an answer. Threads make no such promise, in Pillion or anywhere.
-  "$pillion" "redis://127.0.0.1:$redis_port" --set workers=1 --listen "127.0.0.1:$suite_port" --admin "127.0.0.1:$admin_port" \
-    --set "cache.enabled=$([[ "$mode" == cache_on ]] && echo true || echo false)" --set drain_timeout=0s \
+  "$pillion" "$upstream" --set workers=1 --listen "127.0.0.1:$suite_port" --admin "127.0.0.1:$admin_port" \
+    --set "cache.enabled=$([[ "$mode" == *off ]] && echo false || echo true)" --set drain_timeout=0s \
     "${settings[@]}" >>"$results/$mode.pillion.log" 2>&1 &
   proxy_pid=$!
   disown "$proxy_pid"
@@ -186,8 +218,8 @@ run_mode() {
   : >"$log"
   : >"$results/$mode.redis.log"
   : >"$results/$mode.pillion.log"
-  if [[ -n "$exceptions" && "$mode" != direct ]]; then
-    python3 "$here/report.py" skipfile "$here/exceptions_$mode.txt" >"$work/skipfile"
+  if [[ -n "$exceptions" ]] && ! is_direct "$mode"; then
+    python3 "$here/report.py" skipfile "$(exceptions_of "$mode")" >"$work/skipfile"
     skip=(--skipfile "$work/skipfile")
   fi
 
@@ -207,7 +239,7 @@ run_mode() {
     for unit in "${left[@]}"; do single+=(--single "$unit"); done
     # A colour terminal would put escapes around the words the report looks for.
     (cd "$work/tree" && TERM=dumb exec setsid ./runtest --host 127.0.0.1 --port "$suite_port" --verbose --durable \
-      --tags -slow --timeout "$patience" --baseport $((RANDOM % 8000 + 11000)) "${single[@]}" "${skip[@]}" "${names[@]}") \
+      --tags -slow --timeout "$patience" --baseport $((RANDOM % 8000 + 11000)) ${cluster:+--cluster-mode} "${single[@]}" "${skip[@]}" "${names[@]}") \
       </dev/null >"$work/part" 2>&1 &
     suite_pid=$!
     wait "$suite_pid" || true
@@ -235,7 +267,7 @@ run_mode() {
 
   local expected=part
   ((${#units[@]} + ${#names[@]})) || expected=whole
-  python3 "$here/report.py" report "$mode" "$log" "$here/exceptions_$mode.txt" "$expected" "$results/$mode.failed" || failed=1
+  python3 "$here/report.py" report "$mode" "$log" "$(exceptions_of "$mode")" "$expected" "$results/$mode.failed" || failed=1
 }
 
 failed=0

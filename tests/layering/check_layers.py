@@ -19,6 +19,7 @@ ROOMS = {
     # What bytes mean: no sockets, threads, clocks or logs.
     "protocol/resp/": (("protocol/resp/",), ""),
     "protocol/command/": (("protocol/command/", "protocol/resp/"), ""),
+    "protocol/cluster/": (("protocol/cluster/", "protocol/resp/"), ""),
     "protocol/": (("protocol/",), ""),
     # What the operator may say.
     "config/": (("config/",), r"yaml-cpp/.*|boost/url/.*|" + POSIX),
@@ -30,7 +31,9 @@ ROOMS = {
     # The data plane: cache, route and upstream know neither session nor each other.
     "proxy/data/cache/": (("proxy/data/cache/", "proxy/state/"),
                           r"xxhash\.h|malloc\.h|jemalloc/.*|boost/(unordered|intrusive)/.*"),
-    "proxy/data/route/": (("proxy/data/route/", "proxy/state/", "protocol/", "config/"), ""),
+    # Where a command goes: pure. Of the cache it knows how keys are named.
+    "proxy/data/route/": (("proxy/data/route/", "proxy/data/cache/cache_key.hpp", "proxy/state/",
+                           "protocol/"), ""),
     "proxy/data/upstream/": (("proxy/data/upstream/", "proxy/net/", "proxy/state/", "protocol/",
                               "config/") + DATA_VALUES, ASIO + "|" + POSIX),
     # A fill link is an upstream connection of a kind, of an identity.

@@ -148,6 +148,7 @@ void ChaosProxy::accept_all() {
   while (true) {
     Socket client(accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client.open()) return;
+    ++accepted_;
     if (refusing_) continue;
     const int yes = 1;
     setsockopt(client.fd(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

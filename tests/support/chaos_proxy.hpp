@@ -44,6 +44,9 @@ class ChaosProxy {
   void reset(std::uint16_t peer_port);
   void reset_all();
 
+  /// How many connections were ever opened to it, those it refused included.
+  std::uint64_t accepted() const { return accepted_; }
+
   /// Ports by which Redis knows the open connections (the port in CLIENT LIST's addr).
   std::vector<std::uint16_t> connections() const;
 
@@ -67,6 +70,7 @@ class ChaosProxy {
   Socket listener_;
   int wake_fd_ = -1;
   std::atomic<bool> ending_{false};
+  std::atomic<std::uint64_t> accepted_{0};
 
   mutable std::mutex mutex_;  // guards everything below
   std::mt19937_64 random_;

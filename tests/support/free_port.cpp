@@ -23,16 +23,31 @@ bool can_bind(std::uint16_t port) {
   return free;
 }
 
+template <class Suits>
+std::uint16_t any_port(int first, int last, Suits&& suits) {
+  static thread_local std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<int> any(first, last);
+  for (int attempt = 0; attempt < 1'000; ++attempt) {
+    const auto port = static_cast<std::uint16_t>(any(random));
+    if (suits(port)) return port;
+  }
+  throw std::runtime_error("no free port on 127.0.0.1");
+}
+
+constexpr int kFirst = 12'000;
+constexpr int kLast = 31'999;
+constexpr int kBusDistance = 10'000;
+
 }  // namespace
 
 std::uint16_t free_port() {
-  static thread_local std::mt19937 random{std::random_device{}()};
-  std::uniform_int_distribution<int> any(12'000, 31'999);
-  for (int attempt = 0; attempt < 1'000; ++attempt) {
-    const auto port = static_cast<std::uint16_t>(any(random));
-    if (can_bind(port)) return port;
-  }
-  throw std::runtime_error("no free port on 127.0.0.1");
+  return any_port(kFirst, kLast, can_bind);
+}
+
+std::uint16_t free_port_with_bus() {
+  return any_port(kFirst, kLast - kBusDistance, [](std::uint16_t port) {
+    return can_bind(port) && can_bind(static_cast<std::uint16_t>(port + kBusDistance));
+  });
 }
 
 }  // namespace pillion::test

@@ -11,4 +11,7 @@ namespace pillion::test {
 /// process may still be quicker, so whoever binds it retries with the next one.
 std::uint16_t free_port();
 
+/// One whose cluster bus port, 10,000 above, was free as well and lies in the same range.
+std::uint16_t free_port_with_bus();
+
 }  // namespace pillion::test

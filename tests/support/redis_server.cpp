@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -21,6 +22,13 @@ std::uint64_t number_behind(const std::string& text, const std::string& name) {
   return std::strtoull(text.c_str() + at + 1 + name.size(), nullptr, 10);
 }
 
+/// A node of a cluster needs a second port, which is derived from the first.
+std::uint16_t port_for(const std::vector<std::string>& arguments) {
+  const bool cluster =
+      std::find(arguments.begin(), arguments.end(), "--cluster-enabled") != arguments.end();
+  return cluster ? free_port_with_bus() : free_port();
+}
+
 }  // namespace
 
 RedisServer::RedisServer(std::vector<std::string> arguments)
@@ -31,14 +39,14 @@ RedisServer::RedisServer(std::vector<std::string> arguments)
 RedisServer::RedisServer(NotStarted, std::vector<std::string> arguments)
     : arguments_(std::move(arguments)),
       directory_(std::make_unique<TempDir>()),
-      port_(free_port()) {}
+      port_(port_for(arguments_)) {}
 
 RedisServer RedisServer::not_yet_started(std::vector<std::string> arguments) {
   return RedisServer(NotStarted{}, std::move(arguments));
 }
 
-/// False when it ended at once, as it does when somebody took the port.
-bool RedisServer::launch() {
+void RedisServer::spawn() {
+  admin_.reset();
   std::vector<std::string> argv = {"redis-server",
                                    "--port",
                                    std::to_string(port_),
@@ -60,30 +68,30 @@ bool RedisServer::launch() {
                                    "yes"};
   argv.insert(argv.end(), arguments_.begin(), arguments_.end());
   process_ = ChildProcess(argv, {}, directory_->file("redis.log"));
-  return eventually(
-      [&] {
-        if (!process_.running()) throw std::runtime_error("ended");
-        try {
-          return client()("PING").type != '\0';
-        } catch (const Closed&) {
-          return false;
-        }
-      },
-      kPatience, 2ms);
+}
+
+/// Waits for its PONG. False when it ended, as it does when somebody took the port.
+bool RedisServer::answers() {
+  const bool told =
+      eventually([&] { return !process_.running() || ask({"PING"}).has_value(); }, kPatience, 2ms);
+  if (!told) throw TimedOut("redis-server does not answer: " + process_.output());
+  return process_.running();
 }
 
 void RedisServer::start() {
-  admin_.reset();
-  for (int attempt = 1;; ++attempt) {
-    try {
-      if (launch()) return;
-    } catch (const std::runtime_error&) {
-      // Falls through: another port, unless it keeps happening.
+  start_all({this});
+}
+
+void RedisServer::start_all(const std::vector<RedisServer*>& servers) {
+  for (RedisServer* server : servers) server->spawn();
+  for (RedisServer* server : servers) {
+    for (int attempt = 1; !server->answers(); ++attempt) {
+      if (attempt == kPortAttempts) {
+        throw std::runtime_error("redis-server does not start: " + server->process_.output());
+      }
+      server->port_ = port_for(server->arguments_);
+      server->spawn();
     }
-    if (attempt == kPortAttempts) {
-      throw std::runtime_error("redis-server does not start: " + process_.output());
-    }
-    port_ = free_port();
   }
 }
 
@@ -102,16 +110,40 @@ void RedisServer::resume() {
 
 void RedisServer::restart() {
   process_.kill9();
-  admin_.reset();
-  if (!launch()) throw TimedOut("redis-server does not come back");
+  spawn();
+  if (!answers()) throw TimedOut("redis-server does not come back: " + process_.output());
+}
+
+void RedisServer::configure(const std::vector<std::string>& arguments) {
+  arguments_.insert(arguments_.end(), arguments.begin(), arguments.end());
 }
 
 RespClient& RedisServer::admin() {
+  // Whoever makes a primary of a replica closes its connections: nothing is owed on this one, so
+  // what can be read is its end.
+  if (admin_ && admin_->socket().readable_within(Millis{0})) admin_.reset();
   if (!admin_) {
     admin_ = std::make_unique<RespClient>(client());
     if (!login_.empty()) (*admin_)("AUTH", login_[0], login_[1]);
   }
   return *admin_;
+}
+
+std::optional<Value> RedisServer::ask(const std::vector<std::string_view>& command,
+                                      Millis patience) {
+  try {
+    RespClient once(Socket::connect_tcp(port_, patience));
+    if (!login_.empty()) {
+      once.send("AUTH", login_[0], login_[1]);
+      once.read(patience);
+    }
+    once.send_raw(encode(command), patience);
+    return once.read(patience);
+  } catch (const TimedOut&) {
+    return std::nullopt;
+  } catch (const Closed&) {
+    return std::nullopt;
+  }
 }
 
 void RedisServer::login(std::string user, std::string password) {

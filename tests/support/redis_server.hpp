@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/child_process.hpp"
@@ -25,14 +27,19 @@ class RedisServer {
   static RedisServer not_yet_started(std::vector<std::string> arguments = {});
 
   void start();
+  /// Starts all of them at once, which takes little longer than starting one.
+  static void start_all(const std::vector<RedisServer*>& servers);
   /// SIGTERM.
   void stop();
   void kill9() { process_.kill9(); }
   /// SIGSTOP and SIGCONT.
   void pause();
   void resume();
-  /// As after a crash: the same port, the same arguments, no data.
+  /// As after a crash: the same port, the same arguments, no data but what `arguments` let it keep.
   void restart();
+  bool running() { return process_.running(); }
+  /// More arguments, from its next start on.
+  void configure(const std::vector<std::string>& arguments);
 
   std::uint16_t port() const { return port_; }
   std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
@@ -47,6 +54,8 @@ class RedisServer {
   Value operator()(const Arguments&... arguments) {
     return admin()(arguments...);
   }
+  /// The same; nothing when it does not answer in time, or at all.
+  std::optional<Value> ask(const std::vector<std::string_view>& command, Millis patience = 500ms);
   /// Authenticates the connection that this object's own commands use.
   void login(std::string user, std::string password);
 
@@ -62,7 +71,8 @@ class RedisServer {
  private:
   struct NotStarted {};
   RedisServer(NotStarted, std::vector<std::string> arguments);
-  bool launch();
+  void spawn();
+  bool answers();
   RespClient& admin();
 
   std::vector<std::string> arguments_;

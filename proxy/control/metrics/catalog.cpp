@@ -102,6 +102,8 @@ constexpr std::array<MetricSpec, kRows> kCatalog = {{
      "Limit of dedicated connections over all workers (upstream.max_dedicated for each)."},
     {Metric::kUpstreamReconnects, "pillion_upstream_reconnects_total", kCounter, {"", ""},
      "Connections to the upstream made again after a loss."},
+    {Metric::kBusyPollSeconds, "pillion_busy_poll_seconds_total", kCounter, {"", ""},
+     "Time workers spent looking for replies of dedicated connections instead of sleeping."},
     {Metric::kUpstreamErrors, "pillion_upstream_errors_total", kCounter, {"kind", ""},
      "Failures of connections to the upstream."},
     {Metric::kUpstreamRetries, "pillion_upstream_retries_total", kCounter, {"", ""},

@@ -62,6 +62,7 @@ enum class Metric : std::uint8_t {
   kUpstreamDedicated,
   kUpstreamDedicatedMax,
   kUpstreamReconnects,
+  kBusyPollSeconds,
   kUpstreamErrors,
   kUpstreamRetries,
   kUpstreamOutcomeUnknown,

@@ -181,6 +181,8 @@ void add_upstream(Page& page, const WorkerCounters& workers,
   page.set(Metric::kUpstreamConnections, total(workers, &Counters::upstream_connections));
   page.set(Metric::kUpstreamDedicated, total(workers, &Counters::upstream_dedicated));
   page.set(Metric::kUpstreamReconnects, total(workers, &Counters::upstream_reconnects));
+  page.set(Metric::kBusyPollSeconds,
+           static_cast<double>(total(workers, &Counters::busy_poll_nanos)) / 1e9);
   page.set_by<state::UpstreamError>(Metric::kUpstreamErrors,
                                     totals(workers, &Counters::upstream_errors));
   page.set(Metric::kUpstreamRetries, total(workers, &Counters::upstream_retries));

@@ -30,7 +30,11 @@ Cache::~Cache() = default;
 Lookup Cache::join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now,
                            const Waiter& waiter, MissCause cause) const {
   FlightTable& flights = shard.flights();
-  if (const FlightId joined = flights.join(key, now, limits_.max_staleness, waiter); joined != 0) {
+  state::Nanos max_age = limits_.max_staleness;
+  // What was asked of a replica before then may come without a write that was answered since.
+  const state::Nanos distrusted_at = links_.replicas_distrusted_at();
+  if (distrusted_at >= now - max_age) max_age = now - distrusted_at - 1;
+  if (const FlightId joined = flights.join(key, now, max_age, waiter); joined != 0) {
     return {.result = LookupResult::kJoined, .flight = joined, .cause = cause};
   }
   return {
@@ -58,6 +62,7 @@ bool Cache::complete(NameHash name, FlightId flight, const CacheKey& key, const 
   Shard& shard = shard_of(name);
   const std::lock_guard lock(shard.mutex());
   const FlightTable::Ended ended = shard.flights().end(flight, key, waiters);
+  take_over(shard, name, fill, graveyard);
   if (entry == nullptr) return false;
   if (ended != FlightTable::Ended::kClean) {
     graveyard.add(*entry);
@@ -72,11 +77,21 @@ bool Cache::store(const CacheKey& key, const Fill& fill, std::uint64_t started) 
   if (entry == nullptr) return false;
   Shard& shard = shard_of(key.name);
   const std::lock_guard lock(shard.mutex());
-  if (shard.erase_count(key.name) != started) {
+  const bool clean = shard.erase_count(key.name) == started;
+  take_over(shard, key.name, fill, graveyard);
+  if (!clean) {
     graveyard.add(*entry);
     return false;
   }
   return shard.insert(*entry, key, graveyard);
+}
+
+void Cache::take_over(Shard& shard, NameHash name, const Fill& fill, Graveyard& graveyard) {
+  if (fill.takeover == Takeover::kNone) return;
+  shard.erase_of_others(name, fill.link, graveyard);
+  if (fill.takeover != Takeover::kEntriesAndFlights) return;
+  shard.flights().poison(name);
+  shard.count_erasure(name);
 }
 
 bool Cache::erase(NameHash name, bool poison) {

@@ -72,6 +72,13 @@ struct Lookup {
   MissCause cause = MissCause::kAbsent;  // kFetch, kJoined
 };
 
+/// What a fill does to the rest of what is known of its key (I17).
+enum class Takeover : std::uint8_t {
+  kNone,
+  kEntries,           // what other links stored of the key goes
+  kEntriesAndFlights  // and what is being fetched for it is not stored either
+};
+
 /// What a fetch ends with. Default: nothing to store.
 struct Fill {
   bool store = false;
@@ -80,6 +87,7 @@ struct Fill {
   state::Nanos deadline = 0;  // I7, absolute; an entry may end up to 65.5 us earlier
   LinkId link = 0;
   Generation generation = 0;
+  Takeover takeover = Takeover::kNone;
 };
 
 struct Stats {
@@ -99,17 +107,24 @@ class Cache {
   ~Cache();
 
   /// A hit needs: the same variant, its generation current, its link's lease not older than
-  /// max_staleness, its deadline ahead (I3, I4, I7). On a hit: `on_hit(const Entry&)` runs under
-  /// the shard's lock and the entry counts as used. Otherwise the waiter joins a flight of
-  /// this variant that is not poisoned and was started at most max_staleness ago, or leads a new
-  /// one. kTooLarge needs no lease: going upstream is right however old the knowledge is.
+  /// max_staleness and beyond the link's not_before, its deadline ahead (I3, I4, I7, I8-F). On a
+  /// hit: `on_hit(const Entry&)` runs under the shard's lock and the entry counts as used.
+  /// Otherwise the waiter joins a flight of this variant that is not poisoned, was started at most
+  /// max_staleness ago and after replicas were distrusted, or leads a new one. kTooLarge needs no
+  /// lease: going upstream is right however old the knowledge is.
   template <class OnHit>
   Lookup lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit);
 
-  /// As lookup, but never starts or joins a flight: false when there is no hit. For MGET (I12);
-  /// calls `on_hit(const Entry&, LinkId, Generation)`.
+  /// As lookup, but never starts or joins a flight: false when there is no hit, and then `cause`
+  /// says why. For MGET (I12), and before it is known whether anything can be fetched; calls
+  /// `on_hit(const Entry&, LinkId, Generation)`.
   template <class OnHit>
-  bool peek(const CacheKey& key, state::Nanos now, OnHit&& on_hit);
+  bool peek(const CacheKey& key, state::Nanos now, OnHit&& on_hit, MissCause& cause);
+  template <class OnHit>
+  bool peek(const CacheKey& key, state::Nanos now, OnHit&& on_hit) {
+    MissCause ignored = MissCause::kAbsent;
+    return peek(key, now, std::forward<OnHit>(on_hit), ignored);
+  }
 
   /// A lookup of this variant follows soon: its memory is asked for now, so that several lookups
   /// wait for theirs together.
@@ -177,6 +192,8 @@ class Cache {
   /// A new entry when the fill may be stored at all, else null.
   Entry* entry_for(const CacheKey& key, const Fill& fill) const;
 
+  static void take_over(Shard& shard, NameHash name, const Fill& fill, Graveyard& graveyard);
+
   void raise_erase_sequence() { erase_sequence_.fetch_add(1, std::memory_order_release); }
 
   CacheLimits limits_;
@@ -206,7 +223,9 @@ inline Entry* Cache::find_live(Shard& shard, const CacheKey& key, state::Nanos n
   }
   if (kind_of(*entry) != EntryKind::kTooLarge) {
     links_.mark_used(link);
-    if (now - synced_at > limits_.max_staleness && state::holds(state::Invariant::kI4Lease)) {
+    const bool lapsed =
+        now - synced_at > limits_.max_staleness && state::holds(state::Invariant::kI4Lease);
+    if (lapsed || synced_at <= links_.not_before(link)) {
       cause = MissCause::kLease;  // the entry stays: the next probe may renew the lease
       return nullptr;
     }
@@ -229,10 +248,10 @@ Lookup Cache::lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter
 }
 
 template <class OnHit>
-bool Cache::peek(const CacheKey& key, state::Nanos now, OnHit&& on_hit) {
+bool Cache::peek(const CacheKey& key, state::Nanos now, OnHit&& on_hit, MissCause& cause) {
   Shard& shard = shard_of(key.name);
   const std::lock_guard lock(shard.mutex());
-  MissCause cause = MissCause::kAbsent;
+  cause = MissCause::kAbsent;
   Entry* entry = find_live(shard, key, now, cause);
   if (entry == nullptr || kind_of(*entry) == EntryKind::kTooLarge) return false;
   on_hit(static_cast<const Entry&>(*entry), entry->link(), entry->generation);

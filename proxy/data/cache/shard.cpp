@@ -36,7 +36,7 @@ void Shard::discard(Entry& entry, bool expired) {
 }
 
 bool Shard::erase(NameHash name, Graveyard& graveyard) {
-  erasures_[stripe_of(name)].fetch_add(1, std::memory_order_release);
+  count_erasure(name);
   // The tag alone decides: erasing the entry of another name that has the same tag is harmless
   // (I19).
   const auto tag = static_cast<std::uint32_t>(name);
@@ -51,6 +51,18 @@ bool Shard::erase(NameHash name, Graveyard& graveyard) {
     entry = next;
   }
   return found;
+}
+
+void Shard::erase_of_others(NameHash name, LinkId link, Graveyard& graveyard) {
+  const auto tag = static_cast<std::uint32_t>(name);
+  for (Entry* entry = index_.names(tag); entry != nullptr;) {
+    Entry* next = entry->next_of_name;
+    if (entry->name_tag == tag && entry->link() != link) {
+      remove(*entry);
+      graveyard.add(*entry);
+    }
+    entry = next;
+  }
 }
 
 void Shard::clear(Graveyard& graveyard) {

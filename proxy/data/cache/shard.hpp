@@ -88,6 +88,14 @@ class alignas(64) Shard {
   /// Every variant of a name; true when there was one. Counts for erase_count() in any case.
   bool erase(NameHash name, Graveyard& graveyard);
 
+  /// Every variant of a name that another link than this stored. What is being fetched may still be
+  /// stored.
+  void erase_of_others(NameHash name, LinkId link, Graveyard& graveyard);
+  /// Nothing that was asked for the name before is stored outside a flight (see erase_count).
+  void count_erasure(NameHash name) {
+    erasures_[stripe_of(name)].fetch_add(1, std::memory_order_release);
+  }
+
   void clear(Graveyard& graveyard);
 
   /// Without the mutex, too: erasures asked for names of this name's stripe (a superset of the

@@ -38,6 +38,7 @@ struct Fetch {
   std::uint32_t database = 0;
   std::uint16_t command = 0;  // of the entries stored
   bool multi = false;         // an MGET whose members are stored one by one; no flight
+  bool elsewhere = false;     // see FetchRoute
   cache::FlightId flight = 0;
   cache::Waiter waiter{};  // multi: who asked
   std::vector<FetchKey> keys;
@@ -65,12 +66,25 @@ enum class FetchOutcome : std::uint8_t {
   kReply,     // `frame` is the answer (RESP3), stored or not
   kTooLarge,  // ask again on a connection of your own: the answer exceeds what a link carries
   kLost,      // the link ended first: ask again elsewhere
+  kRefused,   // `frame` is an error that sends the asker elsewhere, or tells it to wait
 };
+
+/// Errors that say nothing of the key, only of the node that was asked.
+enum class Refusal : std::uint8_t {
+  kNone,
+  kMoved,
+  kAsk,
+  kTryAgain,
+  kClusterDown,
+  kLoading,
+  kMasterDown
+};
+Refusal refusal_of(std::string_view frame);
 
 struct FetchResult {
   FetchOutcome outcome = FetchOutcome::kLost;
-  std::shared_ptr<const std::string> frame;    // kReply
-  std::shared_ptr<const std::string> request;  // kTooLarge, kLost: canonical bytes of the command
+  std::shared_ptr<const std::string> frame;    // kReply, kRefused
+  std::shared_ptr<const std::string> request;  // all but kReply: canonical bytes of the command
   bool plain = false;                          // frame has the same bytes in RESP2
   state::Nanos sent_at = 0;
 };

@@ -62,9 +62,14 @@ void FillLink::perform(FillLinkFsm::Action action) {
 
 void FillLink::connect() {
   const auto snapshot = topology_.load();
-  auto addresses = net::socket_endpoints(snapshot->primary);
+  const state::EndpointId id = fsm_->options().endpoint;
+  const state::Endpoint* const endpoint = snapshot->endpoint(id);
+  auto addresses = endpoint != nullptr ? net::socket_endpoints(*endpoint)
+                                       : std::vector<net::SocketEndpoint>();
   if (addresses.empty()) {
-    fail(snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
+    const state::Node* const node = snapshot->find(id);
+    const std::string& error = node != nullptr ? node->resolve_error : snapshot->resolve_error;
+    fail(error.empty() ? "name not resolved yet" : error);
     return;
   }
   ++life_;
@@ -115,6 +120,7 @@ void FillLink::drain() {
 
 void FillLink::flush() {
   flush_wanted_ = false;
+  fsm_->end_turn();
   if (waiting_writable_ || !socket_.is_open()) return;
   while (!fsm_->unwritten().empty()) {
     const std::string_view bytes = fsm_->unwritten();

@@ -1,4 +1,5 @@
-// The Asio shell of a fill link: a socket, one reader, one writer. On its worker's thread only.
+// The Asio shell of a fill link: a socket to its endpoint, one reader, one writer. On its worker's
+// thread only.
 //
 // It waits for readability and then reads by itself, so that bytes are never in the hands of a read
 // that completed but was not delivered yet: drain() may read at any time without overtaking (I2).
@@ -32,6 +33,10 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
 
   bool accepts_fetches() const { return fsm_->accepts_fetches(); }
   std::uint64_t allowed() const { return fsm_->allowed(); }
+  bool fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const {
+    return fsm_->fresh(name, now, max_age);
+  }
+  void follow(ReplicationClock* clock, state::Nanos now) { fsm_->follow(clock, now); }
   void send(Fetch fetch, state::Nanos now) {
     fsm_->send(std::move(fetch), now);
     want_flush();

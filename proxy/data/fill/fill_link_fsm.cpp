@@ -7,7 +7,6 @@
 #include "protocol/resp/push_parser.hpp"
 #include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
-#include "proxy/data/fill/server_check.hpp"
 #include "proxy/state/invariant.hpp"
 
 namespace pillion::data::fill {
@@ -15,7 +14,6 @@ namespace {
 
 // A push or a handshake reply that exceeds this is not from a Redis we know.
 constexpr std::size_t kMaxControlFrame = 4UL << 20;
-constexpr std::uint32_t kProbesPerLease = 4;
 
 using state::Invariant;
 
@@ -43,25 +41,44 @@ FillLinkFsm::Action FillLinkFsm::start(state::Nanos now) {
 FillLinkFsm::Action FillLinkFsm::on_connected(state::Nanos now) {
   status_ = Status::kHandshake;
   refused_ = false;
+  id_.clear();
+  slots_.reset();
   const upstream::Identity& identity = options_.identity;
-  stage(Kind::kHello, now);
-  if (identity.password.empty()) {
-    resp::append_request(out_, {"HELLO", "3"});
-  } else {
-    resp::append_request(out_, {"HELLO", "3", "AUTH", identity.acl_user(), identity.password});
+  if (options_.tracking) {
+    stage(Kind::kHello, now);
+    if (identity.password.empty()) {
+      resp::append_request(out_, {"HELLO", "3"});
+    } else {
+      resp::append_request(out_, {"HELLO", "3", "AUTH", identity.acl_user(), identity.password});
+    }
+    stage(Kind::kCommandInfo, now);
+    resp::append_array_header(out_, 2 + options_.commands.size());
+    resp::append_bulk(out_, "COMMAND");
+    resp::append_bulk(out_, "INFO");
+    for (const std::string_view name : options_.commands) resp::append_bulk(out_, name);
+    // Default mode, without NOLOOP: with it the server would forget keys at our own writes
+    // (COHERENCE evidence 2.1).
+    stage(Kind::kTracking, now);
+    resp::append_request(out_, {"CLIENT", "TRACKING", "ON"});
+  } else if (!identity.password.empty()) {
+    // A server that knows no RESP3 can be probed as well.
+    stage(Kind::kHello, now);
+    if (identity.user.empty()) {
+      resp::append_request(out_, {"AUTH", identity.password});
+    } else {
+      resp::append_request(out_, {"AUTH", identity.user, identity.password});
+    }
   }
-  stage(Kind::kCommandInfo, now);
-  resp::append_array_header(out_, 2 + options_.commands.size());
-  resp::append_bulk(out_, "COMMAND");
-  resp::append_bulk(out_, "INFO");
-  for (const std::string_view name : options_.commands) resp::append_bulk(out_, name);
-  // Default mode, without NOLOOP: with it the server would forget keys at our own writes (COHERENCE
-  // evidence 2.1).
-  stage(Kind::kTracking, now);
-  resp::append_request(out_, {"CLIENT", "TRACKING", "ON"});
-  stage(Kind::kRole, now);
-  resp::append_request(out_, {"ROLE"});
-  probing_ = true;
+  if (options_.cluster) {
+    stage(Kind::kMyId, now);
+    resp::append_request(out_, {"CLUSTER", "MYID"});
+    if (replica()) {
+      stage(Kind::kReadonly, now);
+      resp::append_request(out_, {"READONLY"});
+    }
+  }
+  if (replica()) mark_used(now);
+  stage_probe(now);
   return Action::kWrite;
 }
 
@@ -79,7 +96,22 @@ void FillLinkFsm::written(std::size_t n) {
   out_.clear();
 }
 
+/// I18: a write of one of its keys was answered, and the replica has not proved to have it.
+bool FillLinkFsm::behind(const Fetch& fetch) const {
+  if (!replica() || !state::holds(Invariant::kI18Tokens)) return false;
+  const state::Nanos synced_at = links_.synced_at(options_.link);
+  return std::any_of(fetch.keys.begin(), fetch.keys.end(), [&](const FetchKey& key) {
+    return synced_at <= invalidator_.tokens().of(key.name);
+  });
+}
+
 void FillLinkFsm::send(Fetch fetch, state::Nanos now) {
+  if (behind(fetch)) {
+    behind_.push_back(std::move(fetch));
+    return;
+  }
+  if (options_.traffic != nullptr)
+    options_.traffic->requests.fetch_add(1, std::memory_order_relaxed);
   if (fetch.database != database_) {
     stage(Kind::kSelect, now);
     resp::append_request(out_, {"SELECT", std::to_string(fetch.database)});
@@ -107,9 +139,18 @@ void FillLinkFsm::send_fence(FenceId fence, state::Nanos now) {
   resp::append_request(out_, {"PING"});
 }
 
+void FillLinkFsm::end_turn() {
+  if (behind_.empty()) return;
+  const std::vector<Fetch> behind = std::exchange(behind_, {});
+  for (const Fetch& fetch : behind) resolve_lost(fetch);
+  sink_.on_batch_end();
+}
+
 FillLinkFsm::Action FillLinkFsm::on_bytes(std::string_view bytes, state::Nanos now,
                                           std::uint64_t random) {
   last_bytes_at_ = now;
+  if (options_.traffic != nullptr)
+    options_.traffic->successes.fetch_add(1, std::memory_order_relaxed);
   while (!bytes.empty()) {
     std::size_t used = 0;
     const auto scanned = scanner_.feed(bytes, used);
@@ -148,6 +189,7 @@ FillLinkFsm::Action FillLinkFsm::on_bytes(std::string_view bytes, state::Nanos n
     }
     if (!trusted) return on_failed(std::string(reason_), now, random);
   }
+  if (probe_asked_ && connected() && !probing_) stage_probe(now);
   return unwritten().empty() ? Action::kNone : Action::kWrite;
 }
 
@@ -159,22 +201,19 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
     case Kind::kHello:
     case Kind::kCommandInfo:
     case Kind::kTracking:
-      if (!on_handshake_reply(operation, frame, now)) return false;
+    case Kind::kReadonly:
+    case Kind::kMyId:
+      if (!on_handshake_reply(operation, frame)) return false;
+      break;
+    case Kind::kClusterState:
+      cluster_ok_ = cluster_is_ok(frame);
+      break;
+    case Kind::kSlots:
+      on_slots(frame);
       break;
     case Kind::kRole:
-      // I4-M: only a primary proves freshness by answering.
-      if (role_of(frame) != "master") {
-        refused_ = true;
-        return distrust("the upstream is not a primary: " + std::string(role_of(frame)));
-      }
-      probing_ = false;
-      if (status_ == Status::kHandshake) {
-        status_ = Status::kLive;
-        live_since_ = now;
-        reason_.clear();
-        probed_at_ = now;
-        links_.open(options_.link, operation.sent_at);
-      }
+    case Kind::kReplication:
+      if (!on_probe_end(operation, frame, now)) return false;
       break;
     case Kind::kSelect:
       if (frame.front() == '-')
@@ -184,7 +223,7 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
       // The sink may send at once: the operation leaves the queue first.
       const FenceId fence = operation.fence;
       const bool overdue = operation.overdue;
-      links_.synced(options_.link, proven_at(operation, now));
+      if (any_reply_proves()) links_.synced(options_.link, proven_at(operation, now));
       operations_.pop_front();
       if (!overdue) sink_.on_fence(fence);
       return true;
@@ -194,17 +233,18 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
       end_fetch_part(now);
       return true;
   }
-  if (status_ == Status::kLive) links_.synced(options_.link, proven_at(operation, now));
+  if (any_reply_proves()) links_.synced(options_.link, proven_at(operation, now));
   operations_.pop_front();
   return true;
 }
 
-/// I4: the moment an answered operation proves the stream to be complete up to.
-state::Nanos FillLinkFsm::proven_at(const Operation& operation, state::Nanos now) {
-  return state::holds(Invariant::kI4SendTime) ? operation.sent_at : now;
-}
-
-bool FillLinkFsm::on_handshake_reply(Operation& operation, std::string_view frame, state::Nanos) {
+bool FillLinkFsm::on_handshake_reply(const Operation& operation, std::string_view frame) {
+  if (operation.kind == Kind::kMyId) {
+    id_ = text_of(frame);
+    if (!id_.empty()) return true;
+    refused_ = true;
+    return distrust("CLUSTER MYID refused or malformed");
+  }
   if (operation.kind == Kind::kCommandInfo) {
     allowed_ = allowed_commands(frame, options_.commands);
     if (allowed_ == 0) {
@@ -215,7 +255,10 @@ bool FillLinkFsm::on_handshake_reply(Operation& operation, std::string_view fram
   }
   if (frame.front() != '-') return true;
   refused_ = true;
-  const std::string what = operation.kind == Kind::kHello ? "HELLO 3" : "CLIENT TRACKING";
+  const std::string what = operation.kind == Kind::kTracking   ? "CLIENT TRACKING"
+                           : operation.kind == Kind::kReadonly ? "READONLY"
+                           : options_.tracking                 ? "HELLO 3"
+                                                               : "AUTH";
   return distrust(what + " refused: " + std::string(error_text(frame)));
 }
 
@@ -251,6 +294,7 @@ bool FillLinkFsm::on_push(std::string_view frame) {
 }
 
 void FillLinkFsm::on_fetch_part(Operation& operation, std::string_view frame, state::Nanos now) {
+  if (frame.front() == '-') on_refusal(refusal_of(frame));
   if (operation.parts_read++ == 0) {
     if (frame.size() > options_.max_entry_bytes) {
       give_up_too_large(operation, now);
@@ -270,7 +314,7 @@ void FillLinkFsm::on_fetch_part(Operation& operation, std::string_view frame, st
 void FillLinkFsm::end_fetch_part(state::Nanos now) {
   Operation& operation = operations_.front();
   if (operation.parts_read <= operation.fetch->keys.size()) return;
-  links_.synced(options_.link, proven_at(operation, now));
+  if (any_reply_proves()) links_.synced(options_.link, proven_at(operation, now));
   finish(operation, now);
   operations_.pop_front();
 }
@@ -278,11 +322,41 @@ void FillLinkFsm::end_fetch_part(state::Nanos now) {
 void FillLinkFsm::finish(Operation& operation, state::Nanos now) {
   if (operation.resolved) return;
   operation.resolved = true;
-  if (operation.fetch->multi) {
+  if (refusal_of(*operation.value) != Refusal::kNone) {
+    finish_refused(operation);
+  } else if (operation.fetch->multi) {
     finish_multi(operation, now);
   } else {
     finish_single(operation, now);
   }
+}
+
+/// What is to be stored of a whole answer, as far as its key is concerned; the reply is still to be
+/// put in.
+cache::Fill FillLinkFsm::fill_of(const Operation& operation, std::size_t key, bool missing,
+                                 state::Nanos now) const {
+  cache::Fill fill;
+  fill.link = options_.link;
+  fill.generation = operation.generation;
+  if (options_.key_affinity && state::holds(Invariant::kI17Monotone)) {
+    fill.takeover = operation.fetch->elsewhere ? cache::Takeover::kEntriesAndFlights
+                                               : cache::Takeover::kEntries;
+  }
+  if (operation.dirty || operation.generation != links_.generation(options_.link)) return fill;
+  AgeLimits ages = operation.fetch->keys[key].ages;
+  ages.negative = std::min(ages.negative, options_.max_negative_age);
+  const auto deadline =
+      fill_deadline(operation.pttls[key], missing, operation.sent_at, now, ages);
+  fill.store = deadline && *deadline > now;
+  if (fill.store) fill.deadline = *deadline;
+  return fill;
+}
+
+/// I17: the keys' own replica answers for them again when it has what was read here. Before anybody
+/// is told.
+void FillLinkFsm::note_elsewhere(const Fetch& fetch, state::Nanos now) {
+  if (!fetch.elsewhere || !state::holds(Invariant::kI17Monotone)) return;
+  for (const FetchKey& key : fetch.keys) invalidator_.tokens().set(key.name, now);
 }
 
 void FillLinkFsm::finish_single(Operation& operation, state::Nanos now) {
@@ -291,19 +365,11 @@ void FillLinkFsm::finish_single(Operation& operation, state::Nanos now) {
   const bool error = (frame.front() == '-' || frame.front() == '!' || frame.front() == '|') &&
                      state::holds(Invariant::kI13NoErrors);
   const bool plain = resp::same_in_resp2(frame, resp::Shape::kAsIs);
-  cache::Fill fill;
-  if (!error && !operation.dirty && operation.generation == links_.generation(options_.link)) {
-    const auto deadline = fill_deadline(operation.pttls[0], resp::is_missing_reply(frame),
-                                        operation.sent_at, now, fetch.keys[0].ages);
-    if (deadline && *deadline > now) {
-      fill.store = true;
-      fill.kind = plain ? cache::EntryKind::kPlain : cache::EntryKind::kReply;
-      fill.reply = frame;
-      fill.deadline = *deadline;
-      fill.link = options_.link;
-      fill.generation = operation.generation;
-    }
-  }
+  cache::Fill fill = fill_of(operation, 0, resp::is_missing_reply(frame), now);
+  fill.store = fill.store && !error;
+  fill.kind = plain ? cache::EntryKind::kPlain : cache::EntryKind::kReply;
+  fill.reply = frame;
+  note_elsewhere(fetch, now);
   waiters_.clear();
   const bool stored =
       cache_.complete(fetch.keys[0].name, fetch.flight, fetch.cache_key(0), fill, waiters_);
@@ -331,32 +397,24 @@ void FillLinkFsm::finish_multi(Operation& operation, state::Nanos now) {
   const std::string& frame = *operation.value;
   resp::ReplyCursor cursor(frame);
   resp::Node node{};
-  const bool storable = !operation.dirty &&
-                        operation.generation == links_.generation(options_.link) &&
-                        cursor.next(node) && node.type == '*' &&
+  const bool storable = cursor.next(node) && node.type == '*' &&
                         node.integer == static_cast<std::int64_t>(fetch.keys.size());
   std::string member;
+  note_elsewhere(fetch, now);
   for (std::size_t i = 0; storable && i < fetch.keys.size() && cursor.next(node); ++i) {
     // MGET says nil for a key of another type, where GET says WRONGTYPE: only a missing key's nil
     // is GET's.
     if (node.null && operation.pttls[i] != kMissing) continue;
     if (!node.null && node.type != '$') break;
-    const auto deadline =
-        fill_deadline(operation.pttls[i], node.null, operation.sent_at, now, fetch.keys[i].ages);
-    if (!deadline || *deadline <= now) continue;
+    cache::Fill fill = fill_of(operation, i, node.null, now);
     member.clear();
     if (node.null) {
       resp::append_null(member, 3);
     } else {
       resp::append_bulk(member, node.text);
     }
-    cache::Fill fill;
-    fill.store = true;
     fill.kind = node.null ? cache::EntryKind::kReply : cache::EntryKind::kPlain;
     fill.reply = member;
-    fill.deadline = *deadline;
-    fill.link = options_.link;
-    fill.generation = operation.generation;
     const bool stored = cache_.store(fetch.cache_key(i), fill, fetch.keys[i].erase_count);
     (stored ? counters_.fills_stored : counters_.fills_discarded).add();
   }
@@ -366,6 +424,25 @@ void FillLinkFsm::finish_multi(Operation& operation, state::Nanos now) {
   result.frame = std::move(operation.value);
   result.sent_at = operation.sent_at;
   sink_.on_fetched({&fetch.waiter, 1}, result);
+}
+
+/// The node says that it is not the one to ask, or not now: who waits asks elsewhere, or again.
+void FillLinkFsm::finish_refused(Operation& operation) {
+  const Fetch& fetch = *operation.fetch;
+  FetchResult result;
+  result.outcome = FetchOutcome::kRefused;
+  result.frame = std::move(operation.value);
+  result.request = std::make_shared<const std::string>(fetch.request);
+  result.plain = true;
+  result.sent_at = operation.sent_at;
+  counters_.fills_discarded.add();
+  if (fetch.multi) {
+    sink_.on_fetched({&fetch.waiter, 1}, result);
+    return;
+  }
+  waiters_.clear();
+  cache_.complete(fetch.keys[0].name, fetch.flight, fetch.cache_key(0), cache::Fill{}, waiters_);
+  sink_.on_fetched(waiters_, result);
 }
 
 void FillLinkFsm::give_up_too_large(Operation& operation, state::Nanos now) {
@@ -396,7 +473,10 @@ void FillLinkFsm::give_up_too_large(Operation& operation, state::Nanos now) {
 void FillLinkFsm::resolve_lost(Operation& operation) {
   if (operation.resolved) return;
   operation.resolved = true;
-  const Fetch& fetch = *operation.fetch;
+  resolve_lost(*operation.fetch);
+}
+
+void FillLinkFsm::resolve_lost(const Fetch& fetch) {
   FetchResult result;
   result.outcome = FetchOutcome::kLost;
   result.request = std::make_shared<const std::string>(fetch.request);
@@ -428,12 +508,16 @@ void FillLinkFsm::lose(state::Nanos) {
     if (operation.kind == Kind::kFetch) resolve_lost(operation);
     if (operation.kind == Kind::kFence && !operation.overdue) sink_.on_fence(operation.fence);
   }
+  const std::vector<Fetch> behind = std::exchange(behind_, {});
+  for (const Fetch& fetch : behind) resolve_lost(fetch);
 }
 
 FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos now,
                                            std::uint64_t random) {
   if (status_ == Status::kBackoff || status_ == Status::kRefused) return Action::kNone;
-  const bool worked = status_ == Status::kLive && now - live_since_ >= options_.proven_after;
+  const bool worked = connected() && now - live_since_ >= options_.proven_after;
+  if (options_.traffic != nullptr)
+    options_.traffic->failures.fetch_add(1, std::memory_order_relaxed);
   if (worked) attempt_ = 0;
   reason_ = reason;
   lose(now);
@@ -457,6 +541,7 @@ FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random)
     case Status::kBackoff:
     case Status::kRefused:
       return now < deadline_ ? Action::kNone : start(now);
+    case Status::kUnproven:
     case Status::kLive:
       break;
   }
@@ -464,8 +549,11 @@ FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random)
     const bool arriving = dropping_ || !partial_.empty();
     const state::Nanos sent_at = operations_.front().sent_at;
     const state::Nanos since = arriving ? std::max(sent_at, last_bytes_at_) : sent_at;
-    if (now - since > options_.reply_timeout)
+    if (now - since > options_.reply_timeout) {
+      if (options_.traffic != nullptr)
+        options_.traffic->timeouts.fetch_add(1, std::memory_order_relaxed);
       return on_failed("no reply to a probe or a fetch", now, random);
+    }
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       Operation& operation = operations_[i];
       if (operation.kind != Kind::kFence || operation.overdue) continue;
@@ -477,14 +565,9 @@ FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random)
       sink_.on_fence(operation.fence);
     }
   }
-  if (!probing_ && now - probed_at_ >= options_.max_staleness / kProbesPerLease &&
-      links_.take_used(options_.link)) {
-    probing_ = true;
-    probed_at_ = now;
+  if (probe_due(now)) {
     counters_.probes.add();
-    stage(Kind::kRole, now);
-    resp::append_request(out_, {"ROLE"});
-    return Action::kWrite;
+    stage_probe(now);
   }
   return unwritten().empty() ? Action::kNone : Action::kWrite;
 }

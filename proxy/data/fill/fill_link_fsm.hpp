@@ -1,18 +1,36 @@
 // One fill link: the only source of cache entries (COHERENCE I1-I7). Sans-I/O.
 //
-//   kDown --start--> kConnecting --connected--> kHandshake --all accepted--> kLive
-//     ^                   |                          |                         |
-//     |                   +----------- failed -------+------ lost, distrust ---+
-//     +--deadline-- kBackoff (or kRefused: the upstream will not do tracking; asked again rarely)
+//   kDown --start--> kConnecting --connected--> kHandshake --all accepted--> kUnproven --proof--+
+//     ^                   |                          |                      ^   |               v
+//     |                   |                          |             unproven |   |             kLive
+//     |                   +-- failed ----------------+-- lost, distrust ----|---+               |
+//     |                              |                                      +-------------------+
+//     +------------ deadline -- kBackoff (or kRefused: the upstream will not do tracking; asked
+//                               again rarely)
 //
 // On the wire in kHandshake: HELLO 3 [AUTH], COMMAND INFO of the allow-list, CLIENT TRACKING ON,
-// ROLE; in kLive: fetches (command + PTTL back to back), SELECT where the database changes, ROLE
-// probes, PING fences. Replies are matched to operations_ in order. Pushes are applied where they
-// stand in the stream, between replies; a waiter is resumed only after its answer was stored or
-// discarded (I2).
+// what a cluster wants, a probe; later: fetches (command + PTTL back to back), SELECT where the
+// database changes, probes, PING fences. Replies are matched to operations_ in order. Pushes are
+// applied where they stand in the stream, between replies; a waiter is resumed only after its answer
+// was stored or discarded (I2).
 //
 // Trust: becoming live opens a generation in the LinkTable; everything that ends kLive closes it
-// first (I3). synced_at moves to the send time of each command whose reply was applied (I4).
+// first (I3). What a proof is depends on what is at the other end:
+//
+//   a primary               ROLE says so. synced_at then moves to the send time of each command
+//                           whose reply was applied (I4, I4-M).
+//   with replicas           INFO replication in place of ROLE: it also names the history and the
+//                           offset, which become a sample of the ReplicationClock.
+//   a replica               INFO replication, connected, in the clock's history and at least at the
+//                           offset of a sample taken at s: synced_at := s. No other reply moves it
+//                           (I4-R). The primary's link lost: not live, though the connection stays.
+//   a node of a cluster     before that, CLUSTER INFO has to say "ok" and CLUSTER SLOTS that the
+//                           node owns (or replicates) slots. No other reply moves synced_at. Slots
+//                           that it owned and does not own any more: the generation ends first
+//                           (I4-C).
+//
+// So a standalone primary is live as soon as its probe was answered; kUnproven is where replicas
+// wait for their first sample, and nodes for their cluster.
 //
 // A reply larger than max_entry_bytes is not gathered: its flight is resolved as kTooLarge at once
 // and the rest of it is read and dropped; while that lasts the link takes no fetches.
@@ -29,10 +47,13 @@
 #include "proxy/data/cache/cache.hpp"
 #include "proxy/data/fill/fetch.hpp"
 #include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/fill/replication_clock.hpp"
+#include "proxy/data/fill/server_check.hpp"
 #include "proxy/data/ring_queue.hpp"
 #include "proxy/data/upstream/identity.hpp"
 #include "proxy/net/backoff.hpp"
 #include "proxy/state/counters.hpp"
+#include "proxy/state/endpoint_traffic.hpp"
 
 namespace pillion::data::fill {
 
@@ -53,12 +74,22 @@ class FillSink {
 
 struct FillLinkOptions {
   cache::LinkId link = 0;
+  state::EndpointId endpoint = 0;
+  cache::LinkSource source = cache::LinkSource::kPrimary;
+  bool cluster = false;
+  bool tracking = true;              // false: no fetches, only probes
+  bool key_affinity = false;         // I17 holds per key
+  ReplicationClock* clock = nullptr;  // of the primary; null: nothing replicates it, as far as known
+  state::EndpointTraffic::Counts* traffic = nullptr;  // of the endpoint
   upstream::Identity identity;
   std::size_t max_entry_bytes = 1UL << 20;
   state::Nanos max_staleness = state::kSecond;  // a quarter of it is the probe period
   state::Nanos connect_timeout = state::kSecond;
   state::Nanos reply_timeout = 5 * state::kSecond;  // no answer for so long: the link is lost
   std::span<const std::string_view> commands;       // the allow-list, vetoed by the server
+  // How long a missing key is believed to be missing at the most. In a cluster a key may come to
+  // life on another node without a word from this one (COHERENCE section 8.5).
+  state::Nanos max_negative_age = 365L * 24 * 3600 * state::kSecond;
   net::BackoffPolicy backoff;
   state::Nanos proven_after =
       500 * state::kMillisecond;  // a link that lasted so long had worked: back at once
@@ -67,7 +98,15 @@ struct FillLinkOptions {
 
 class FillLinkFsm {
  public:
-  enum class Status : std::uint8_t { kDown, kConnecting, kHandshake, kLive, kBackoff, kRefused };
+  enum class Status : std::uint8_t {
+    kDown,
+    kConnecting,
+    kHandshake,
+    kUnproven,
+    kLive,
+    kBackoff,
+    kRefused
+  };
   enum class Action : std::uint8_t { kNone, kConnect, kWrite, kClose };
 
   FillLinkFsm(FillLinkOptions options, cache::Cache& cache, cache::LinkTable& links,
@@ -80,9 +119,21 @@ class FillLinkFsm {
   Action on_tick(state::Nanos now, std::uint64_t random);
 
   /// Fetches may be sent: live, and not busy dropping a reply that was too large.
-  bool accepts_fetches() const { return status_ == Status::kLive && !dropping_; }
+  bool accepts_fetches() const {
+    return status_ == Status::kLive && !dropping_ && options_.tracking;
+  }
   /// Precondition: accepts_fetches(). The fetch's flight is resolved on every path from here.
+  ///
+  /// I18: a key that was written after it had been decided to ask this replica is not asked for
+  /// here: its fetch is lost, which is said by end_turn().
   void send(Fetch fetch, state::Nanos now);
+  /// Nothing of this loop turn is under way any more.
+  void end_turn();
+
+  /// The replica follows another primary, or the same: what it proved under another is void.
+  void follow(ReplicationClock* clock, state::Nanos now);
+  /// This endpoint has what must be seen of the key, and is not further behind than `max_age`.
+  bool fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const;
   /// Acknowledged through FillSink::on_fence; at once when there is nothing to wait for.
   void send_fence(FenceId fence, state::Nanos now);
 
@@ -92,6 +143,7 @@ class FillLinkFsm {
   /// Bit i: commands[i] may be cached from this server.
   std::uint64_t allowed() const { return allowed_; }
 
+  const FillLinkOptions& options() const { return options_; }
   Status status() const { return status_; }
   const std::string& reason() const { return reason_; }
   std::string_view unwritten() const { return std::string_view(out_).substr(written_); }
@@ -102,7 +154,12 @@ class FillLinkFsm {
     kHello,
     kCommandInfo,
     kTracking,
-    kRole,
+    kReadonly,
+    kMyId,
+    kClusterState,
+    kSlots,
+    kRole,         // these two end a probe
+    kReplication,
     kSelect,
     kFetch,
     kFence
@@ -123,9 +180,24 @@ class FillLinkFsm {
     std::vector<std::int64_t> pttls;
   };
 
+  bool replica() const { return options_.source == cache::LinkSource::kReplica; }
+  /// I4: whatever is answered renews the lease.
+  bool any_reply_proves() const;
+  bool connected() const { return status_ == Status::kUnproven || status_ == Status::kLive; }
+
   Operation& stage(Kind kind, state::Nanos now);
+  void stage_probe(state::Nanos now);
+  bool probe_due(state::Nanos now);
+  void mark_used(state::Nanos now);
+  bool on_probe_end(const Operation& operation, std::string_view frame, state::Nanos now);
+  bool on_replication(const Operation& operation, std::string_view frame, state::Nanos now);
+  void on_slots(std::string_view frame);
+  void on_refusal(Refusal refusal);
+  void prove(state::Nanos synced_at, state::Nanos now);
+  void unprove(std::string_view reason);
+  bool behind(const Fetch& fetch) const;
   bool on_frame(std::string_view frame, state::Nanos now);  // false: distrust, reason_ says why
-  bool on_handshake_reply(Operation& operation, std::string_view frame, state::Nanos now);
+  bool on_handshake_reply(const Operation& operation, std::string_view frame);
   static state::Nanos proven_at(const Operation& operation, state::Nanos now);
   bool on_push(std::string_view frame);
   void on_fetch_part(Operation& operation, std::string_view frame, state::Nanos now);
@@ -133,8 +205,13 @@ class FillLinkFsm {
   void finish(Operation& operation, state::Nanos now);
   void finish_single(Operation& operation, state::Nanos now);
   void finish_multi(Operation& operation, state::Nanos now);
+  void finish_refused(Operation& operation);
+  cache::Fill fill_of(const Operation& operation, std::size_t key, bool missing,
+                      state::Nanos now) const;
+  void note_elsewhere(const Fetch& fetch, state::Nanos now);
   void give_up_too_large(Operation& operation, state::Nanos now);
   void resolve_lost(Operation& operation);
+  void resolve_lost(const Fetch& fetch);
   void lose(state::Nanos now);
   bool distrust(std::string_view reason) {
     reason_ = reason;
@@ -152,6 +229,13 @@ class FillLinkFsm {
   std::string reason_ = "not connected yet";
   state::Nanos live_since_ = 0;
   std::uint32_t attempt_ = 0;
+  std::string id_;            // in its cluster
+  SlotSet slots_;             // that it owns or replicates, as last confirmed
+  bool cluster_ok_ = false;   // of the probe under way
+  bool probe_asked_ = false;  // do not wait for the next period
+  state::Nanos tried_ = 0;    // the newest sample when the latest probe was sent
+  state::Nanos used_until_ = 0;
+  std::vector<Fetch> behind_;  // fetches that may not be asked for here any more
   state::Nanos deadline_ = 0;
   std::uint64_t allowed_ = 0;
   bool refused_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "protocol/resp/reply_cursor.hpp"
 
@@ -50,7 +51,95 @@ bool read_command(resp::ReplyCursor& cursor, const resp::Node& entry, std::strin
   return true;
 }
 
+/// "name:value" of a line of INFO; empty when there is no such line.
+std::string_view field_of(std::string_view info, std::string_view name) {
+  while (!info.empty()) {
+    const std::size_t end = std::min(info.find('\n'), info.size());
+    std::string_view line = info.substr(0, end);
+    info.remove_prefix(std::min(end + 1, info.size()));
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (line.size() > name.size() && line[name.size()] == ':' && line.starts_with(name))
+      return line.substr(name.size() + 1);
+  }
+  return {};
+}
+
+/// One node of a range of CLUSTER SLOTS: address, port, id, and since 7.0 more.
+bool read_node(resp::ReplyCursor& cursor, std::string_view id, bool& is_it) {
+  resp::Node node{};
+  if (!cursor.next(node) || !is_list(node) || node.integer < 3) return false;
+  const std::int64_t parts = node.integer;
+  for (std::int64_t i = 0; i < parts; ++i) {
+    if (!cursor.next(node)) return false;
+    if (i == 2) is_it = node.text == id;
+    if (!cursor.skip(node)) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+std::string_view text_of(std::string_view frame) {
+  resp::ReplyCursor cursor(frame);
+  resp::Node node{};
+  if (!cursor.next(node) || node.null) return {};
+  if (node.type == '$') return node.text;
+  constexpr std::string_view kPlainText = "txt:";
+  if (node.type == '=' && node.text.starts_with(kPlainText))
+    return node.text.substr(kPlainText.size());
+  return {};
+}
+
+std::optional<Replication> replication_of(std::string_view frame) {
+  const std::string_view info = text_of(frame);
+  const std::string_view role = field_of(info, "role");
+  Replication found;
+  found.primary = role == "master";
+  found.replica = role == "slave" || role == "replica";
+  if (!found.primary && !found.replica) return std::nullopt;
+  found.connected = field_of(info, "master_link_status") == "up" &&
+                    field_of(info, "master_sync_in_progress") != "1";
+  found.history = field_of(info, "master_replid");
+  const std::string_view offset =
+      field_of(info, found.primary ? "master_repl_offset" : "slave_repl_offset");
+  const auto [end, error] =
+      std::from_chars(offset.data(), offset.data() + offset.size(), found.offset);
+  if (offset.empty() || error != std::errc{} || end != offset.data() + offset.size())
+    return std::nullopt;
+  return found;
+}
+
+bool cluster_is_ok(std::string_view frame) {
+  return field_of(text_of(frame), "cluster_state") == "ok";
+}
+
+std::optional<SlotSet> slots_of(std::string_view frame, std::string_view id, bool replica) {
+  resp::ReplyCursor cursor(frame);
+  resp::Node node{};
+  if (!cursor.next(node) || !is_list(node)) return std::nullopt;
+  SlotSet slots;
+  for (std::int64_t ranges = node.integer; ranges > 0; --ranges) {
+    if (!cursor.next(node) || !is_list(node) || node.integer < 3) return std::nullopt;
+    const std::int64_t nodes = node.integer - 2;
+    resp::Node first{};
+    resp::Node last{};
+    if (!cursor.next(first) || first.type != ':' || !cursor.next(last) || last.type != ':')
+      return std::nullopt;
+    if (first.integer < 0 || last.integer < first.integer ||
+        last.integer >= static_cast<std::int64_t>(state::kSlots))
+      return std::nullopt;
+    bool mine = false;
+    for (std::int64_t i = 0; i < nodes; ++i) {
+      bool is_it = false;
+      if (!read_node(cursor, id, is_it)) return std::nullopt;
+      mine = mine || (is_it && (i == 0) != replica);
+    }
+    if (!mine || id.empty()) continue;
+    for (std::int64_t slot = first.integer; slot <= last.integer; ++slot)
+      slots.set(static_cast<std::size_t>(slot));
+  }
+  return slots;
+}
 
 std::string_view role_of(std::string_view frame) {
   resp::ReplyCursor cursor(frame);

@@ -105,24 +105,27 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   const cache::CacheKey cache_key{
       name, cache::hash_variant(name, database, read.spec.id, arguments, command.argc() == 2),
       database, read.spec.id, arguments};
+  cache::MissCause cause = cache::MissCause::kAbsent;
   const auto on_hit = [&](const cache::Entry& entry) {
     deliver(entry, read.protocol, shape, target);
   };
-
-  const bool can_fetch = link_ != nullptr && link_->accepts_fetches();
-  if (!can_fetch) {
-    const bool hit = cache_.peek(cache_key, read.now,
-                                 [&](const cache::Entry& entry, auto, auto) { on_hit(entry); });
-    if (!hit) return bypass(state::BypassReason::kNoLink);
+  const bool hit = cache_.peek(
+      cache_key, read.now, [&](const cache::Entry& entry, auto, auto) { on_hit(entry); }, cause);
+  if (hit) {
     counters_.cache_hits.add();
     return {ReadOutcome::kHit};
   }
   // Asked before the lookup: whoever starts a flight must be able to fly, others may join it at
   // once.
-  if (!link_allows(read.spec)) return bypass(state::BypassReason::kCommand);
+  const fill::FetchName asked{key, name};
+  const fill::FetchRoute way = route({&asked, 1}, read.now);
+  if (way.link == nullptr) return bypass(state::BypassReason::kNoLink);
+  if (!link_allows(*way.link, read.spec)) return bypass(state::BypassReason::kCommand);
   const fill::AgeLimits* const ages = rules_.ages(key, rule.age == command::AgeClass::kHash);
   if (ages == nullptr) return bypass(state::BypassReason::kRule);
-  const cache::Lookup found = cache_.lookup(cache_key, read.now, read.waiter, on_hit);
+  cache::Lookup found = cache_.lookup(cache_key, read.now, read.waiter, on_hit);
+  // What the first look dropped is not there to tell why any more.
+  if (found.cause == cache::MissCause::kAbsent) found.cause = cause;
   switch (found.result) {
     case cache::LookupResult::kHit:
       counters_.cache_hits.add();
@@ -143,9 +146,48 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   fetch.database = read.database;
   fetch.command = read.spec.id;
   fetch.flight = found.flight;
+  fetch.elsewhere = way.elsewhere;
   fetch.keys.push_back(fetch_key(command, key, arguments, cache_key, *ages));
-  link_->send(std::move(fetch), read.now);
+  way.link->send(std::move(fetch), read.now);
   return {ReadOutcome::kWaiting, shape};
+}
+
+/// I12: a hit is a snapshot only when every part comes from one link and generation, and nothing was
+/// erased anywhere while the parts were read.
+bool Reader::peek_all(const Read& read, const HitTarget& target) {
+  static const command::Spec& get = command::find("GET");
+  const std::uint64_t sequence = cache_.erase_sequence();
+  scratch_.clear();
+  resp::append_array_header(scratch_, names_.size());
+  cache::LinkId link = 0;
+  cache::Generation generation = 0;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const fill::FetchName& part = names_[i];
+    const std::string_view arguments = encoded_argument(part.key);
+    const cache::CacheKey cache_key{
+        part.name, cache::hash_variant(part.name, read.database, get.id, arguments, true),
+        read.database, get.id, arguments};
+    const bool found =
+        cache_.peek(cache_key, read.now,
+                    [&](const cache::Entry& entry, cache::LinkId from, cache::Generation of) {
+                      if (i == 0) {
+                        link = from;
+                        generation = of;
+                      }
+                      if ((from != link || of != generation) &&
+                          state::holds(state::Invariant::kI12MultiKey)) {
+                        generation = 0;
+                        return;
+                      }
+                      deliver(entry, read.protocol, resp::Shape::kAsIs,
+                              HitTarget{nullptr, &scratch_});
+                    });
+    if (!found || generation == 0) return false;
+  }
+  if (sequence != cache_.erase_sequence() && state::holds(state::Invariant::kI12MultiKey))
+    return false;
+  (target.queue != nullptr ? target.queue->tail() : *target.parked).append(scratch_);
+  return true;
 }
 
 ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
@@ -153,70 +195,41 @@ ReadResult Reader::read_many(const Read& read, const HitTarget& target) {
   const resp::Command& command = read.command;
   const std::size_t count = command.argc() - 1;
   if (count > kMaxPeekKeys) return bypass(state::BypassReason::kMultiKey);
-
-  const bool can_fill = count <= kMaxFillKeys && link_ != nullptr && link_->accepts_fetches() &&
-                        link_allows(read.spec) && link_allows(get);
-  fill::Fetch fetch;
-  if (can_fill) fetch.keys.reserve(count);
-
-  // I12: a hit is a snapshot only when every part comes from one link and generation, and nothing
-  // was erased anywhere while the parts were read.
-  const std::uint64_t sequence = cache_.erase_sequence();
-  scratch_.clear();
-  resp::append_array_header(scratch_, count);
-  bool whole = true;
-  bool cacheable = can_fill;
-  cache::LinkId link = 0;
-  cache::Generation generation = 0;
-  for (std::size_t i = 1; i <= count && (whole || cacheable); ++i) {
-    const std::string_view key = command.arg(i);
-    const std::string_view arguments = encoded_argument(key);
-    const cache::NameHash name = cache::hash_name(key);
-    const cache::CacheKey cache_key{
-        name, cache::hash_variant(name, read.database, get.id, arguments, true), read.database,
-        get.id, arguments};
-    if (whole) {
-      whole = cache_.peek(
-          cache_key, read.now,
-          [&](const cache::Entry& entry, cache::LinkId from, cache::Generation of) {
-            if (i == 1) {
-              link = from;
-              generation = of;
-            }
-            if ((from != link || of != generation) &&
-                state::holds(state::Invariant::kI12MultiKey)) {
-              generation = 0;
-              return;
-            }
-            deliver(entry, read.protocol, resp::Shape::kAsIs, HitTarget{nullptr, &scratch_});
-          });
-      whole = whole && generation != 0;
-    }
-    if (!cacheable) continue;
-    const fill::AgeLimits* const ages = rules_.ages(key, false);
-    if (ages == nullptr) {
-      cacheable = false;
-      continue;
-    }
-    fetch.keys.push_back(fetch_key(command, key, arguments, cache_key, *ages));
-  }
-  if (whole &&
-      (sequence == cache_.erase_sequence() || !state::holds(state::Invariant::kI12MultiKey))) {
+  names_.clear();
+  for (std::size_t i = 1; i <= count; ++i)
+    names_.push_back({command.arg(i), cache::hash_name(command.arg(i))});
+  if (peek_all(read, target)) {
     counters_.cache_hits.add();
-    (target.queue != nullptr ? target.queue->tail() : *target.parked).append(scratch_);
     return {ReadOutcome::kHit};
   }
-  if (!cacheable) {
-    const bool no_link = link_ == nullptr || !link_->accepts_fetches();
-    return bypass(no_link ? state::BypassReason::kNoLink : state::BypassReason::kMultiKey);
+
+  const fill::FetchRoute way =
+      count <= kMaxFillKeys ? route(names_, read.now) : fill::FetchRoute{};
+  if (way.link == nullptr) {
+    return bypass(count <= kMaxFillKeys ? state::BypassReason::kNoLink
+                                        : state::BypassReason::kMultiKey);
+  }
+  if (!link_allows(*way.link, read.spec) || !link_allows(*way.link, get))
+    return bypass(state::BypassReason::kMultiKey);
+  fill::Fetch fetch;
+  fetch.keys.reserve(count);
+  for (const fill::FetchName& part : names_) {
+    const fill::AgeLimits* const ages = rules_.ages(part.key, false);
+    if (ages == nullptr) return bypass(state::BypassReason::kMultiKey);
+    const std::string_view arguments = encoded_argument(part.key);
+    const cache::CacheKey entry{
+        part.name, cache::hash_variant(part.name, read.database, get.id, arguments, true),
+        read.database, get.id, arguments};
+    fetch.keys.push_back(fetch_key(command, part.key, arguments, entry, *ages));
   }
   counters_.cache_misses[static_cast<std::size_t>(state::MissReason::kAbsent)].add();
   fetch.request = std::string(command.raw());
   fetch.database = read.database;
   fetch.command = get.id;
   fetch.multi = true;
+  fetch.elsewhere = way.elsewhere;
   fetch.waiter = read.waiter;
-  link_->send(std::move(fetch), read.now);
+  way.link->send(std::move(fetch), read.now);
   return {ReadOutcome::kWaiting};
 }
 

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/command/cacheable.hpp"
 #include "protocol/command/spec.hpp"
 #include "protocol/resp/request_parser.hpp"
 #include "proxy/data/cache/cache.hpp"
+#include "proxy/data/fill/fetch_router.hpp"
 #include "proxy/data/fill/fill_link.hpp"
 #include "proxy/data/request/cache_rules.hpp"
 #include "proxy/data/request/hot_keys.hpp"
@@ -50,11 +53,11 @@ struct ReadResult {
 
 class Reader {
  public:
-  /// `link`: this worker's; null when the cache is off. `links`, `cache`: shared.
   Reader(cache::Cache& cache, const CacheRules& rules, state::Counters& counters)
       : cache_(cache), rules_(rules), counters_(counters) {}
 
-  void use_link(fill::FillLink* link) { link_ = link; }
+  /// Not called when the cache is off.
+  void use_router(fill::FetchRouter* router) { router_ = router; }
 
   /// What this worker's reads asked for. Wants a tick now and then.
   HotKeys& hot_keys() { return hot_keys_; }
@@ -78,15 +81,20 @@ class Reader {
         reason == state::BypassReason::kNoLink || reason == state::BypassReason::kMultiKey;
     return {ReadOutcome::kUpstream, resp::Shape::kAsIs, outruns};
   }
-  bool link_allows(const command::Spec& spec) const {
-    return (link_->allowed() >> (spec.cacheable - 1U) & 1U) != 0;
+  bool peek_all(const Read& read, const HitTarget& target);
+  fill::FetchRoute route(std::span<const fill::FetchName> keys, state::Nanos now) {
+    return router_ != nullptr ? router_->link_for(keys, now) : fill::FetchRoute{};
+  }
+  static bool link_allows(const fill::FillLink& link, const command::Spec& spec) {
+    return (link.allowed() >> (spec.cacheable - 1U) & 1U) != 0;
   }
 
   cache::Cache& cache_;
   const CacheRules& rules_;
   state::Counters& counters_;
-  fill::FillLink* link_ = nullptr;
-  std::string scratch_;  // of a multi-key reply under construction
+  fill::FetchRouter* router_ = nullptr;
+  std::string scratch_;                 // of a multi-key reply under construction
+  std::vector<fill::FetchName> names_;  // of a multi-key read
   HotKeys hot_keys_;
 };
 

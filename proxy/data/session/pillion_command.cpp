@@ -133,7 +133,7 @@ std::size_t invalidate(std::string_view key, const PillionServices& services, st
     return erased;
   }
   const bool cached = !services.cache.variants(key, now, 1).empty();
-  services.invalidator.on_own_write(cache::hash_name(key), services.counters);
+  services.invalidator.on_own_write(cache::hash_name(key), now, services.counters);
   return cached ? 1 : 0;
 }
 
@@ -190,7 +190,7 @@ bool answer_cache(std::string& out, const resp::Command& command, int protocol,
     const std::size_t erased = invalidate(command.arg(3), services, now);
     resp::append_integer(out, static_cast<std::int64_t>(erased));
   } else if (command.argc() == 3 && equals_ignoring_case(action, "FLUSH")) {
-    services.invalidator.on_own_flush(services.counters);
+    services.invalidator.on_own_flush(now, services.counters);
     services.cache.clear();  // nothing of it would be served again; give the memory back now
     resp::append_simple(out, "OK");
   } else {

@@ -1,5 +1,6 @@
 #include "proxy/data/session/registry.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/state/invariant.hpp"
@@ -126,6 +127,13 @@ void Registry::on_replies(const Requester& to, std::string_view bytes, std::uint
   mark_dirty(to.session);
 }
 
+void Registry::on_refused(const Requester& to, std::string_view frame, std::string_view request) {
+  Session* session = find(to);
+  if (session == nullptr) return;
+  session->on_refused(to, frame, request, state::now());
+  mark_dirty(to.session);
+}
+
 Flow Registry::on_fragment(const Requester& to, std::string_view bytes, bool last) {
   Session* session = find(to);
   if (session == nullptr) return Flow::kGoOn;
@@ -245,10 +253,13 @@ void Registry::start_fence(const Requester& to) {
 
 void Registry::after_fence(std::function<void()> then) {
   std::vector<std::uint32_t> asked;
-  for (std::uint32_t worker = 0; worker < peers_.count(); ++worker) {
-    const bool idle =
-        links_ == nullptr || links_->nothing_fetched(static_cast<cache::LinkId>(worker));
-    if (!idle) asked.push_back(worker);
+  if (link_table_ != nullptr) {
+    // What replicas filled cannot be proved by a fence: it is not served until they are past now.
+    invalidator_->on_unknown_write(state::now());
+    link_table_->for_each([&](cache::LinkId link, std::uint32_t worker) {
+      const bool known = std::find(asked.begin(), asked.end(), worker) != asked.end();
+      if (!known && link_table_->wants_fence(link)) asked.push_back(worker);
+    });
   }
   if (asked.empty()) {
     then();
@@ -258,16 +269,18 @@ void Registry::after_fence(std::function<void()> then) {
   fences_[fence] = {std::move(then), static_cast<std::uint32_t>(asked.size())};
   for (const std::uint32_t worker : asked) {
     if (worker == worker_) {
-      ask_own_link(fence);
+      ask_own_links(fence);
     } else {
-      peers_.post(worker, [fence](Registry& registry) { registry.ask_own_link(fence); });
+      peers_.post(worker, [fence](Registry& registry) { registry.ask_own_links(fence); });
     }
   }
 }
 
-void Registry::ask_own_link(fill::FenceId fence) {
-  if (link_) {
-    link_->send_fence(fence, state::now());
+void Registry::ask_own_links(fill::FenceId fence) {
+  if (links_ != nullptr) {
+    // A client waits for it.
+    if (busy_poll_ != nullptr) busy_poll_->expect(state::now());
+    links_->send_fence(fence, state::now());
   } else {
     on_fence(fence);
   }

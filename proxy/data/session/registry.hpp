@@ -12,11 +12,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "proxy/data/fill/fill_link.hpp"
+#include "proxy/data/fill/link_set.hpp"
 #include "proxy/data/pubsub/subscription_sink.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/session/services.hpp"
 #include "proxy/data/session/session.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
 
@@ -64,12 +65,17 @@ class Registry : public ReplySink,
         turn_end_(turn_end),
         own_turn_(static_cast<net::Flushable*>(this), [](net::Flushable*) {}) {}
 
+  /// Told where an answer is expected at once.
+  void use_busy_poll(net::BusyPoll& busy_poll) { busy_poll_ = &busy_poll; }
   /// What this worker's reader saw.
   void use_hot_keys(const request::HotKeys& hot_keys) { hot_keys_ = &hot_keys; }
-  /// Not called when the cache is off. `links` has those of all workers, by their numbers.
-  void use_link(std::shared_ptr<fill::FillLink> link, const cache::LinkTable& links) {
-    link_ = std::move(link);
-    links_ = &links;
+  /// This worker's links; null when the cache is off and no replica is read from. `table` has those
+  /// of all workers.
+  void use_links(fill::LinkSet* links, const cache::LinkTable& table,
+                 fill::Invalidator& invalidator) {
+    links_ = links;
+    link_table_ = &table;
+    invalidator_ = &invalidator;
   }
 
   /// A name for a new client; remove() ends it.
@@ -95,6 +101,7 @@ class Registry : public ReplySink,
   void close_quiet(state::Nanos now, state::Nanos silence, bool force);
 
   void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override;
+  void on_refused(const Requester& to, std::string_view frame, std::string_view request) override;
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override;
   void on_push(const Requester& to, std::string_view frame) override;
   Flow on_relay(const Requester& to, std::string_view bytes) override;
@@ -122,6 +129,7 @@ class Registry : public ReplySink,
   void forget_redirect(const ClientPlace& target, const ClientPlace& source) override;
   void tell_target_left(const ClientPlace& to, const Requester& target) override;
   void publish_monitor_line(std::string line) override;
+  void want_ticks(const Requester& name) override { watch(name); }
   void add_monitor(const Requester& name) override { monitors_.push_back(name); }
 
  private:
@@ -148,7 +156,7 @@ class Registry : public ReplySink,
   Session* find(const Requester& name);
   void mark_dirty(std::uint32_t index);
   void acknowledge(fill::FenceId fence);
-  void ask_own_link(fill::FenceId fence);
+  void ask_own_links(fill::FenceId fence);
   void collect(std::uint64_t gathering, Gathered part);
   /// Runs on another worker's registry; there its clients are served afterwards.
   void post(std::uint32_t worker, std::function<void(Registry&)> task);
@@ -159,8 +167,9 @@ class Registry : public ReplySink,
   net::TurnEnd& turn_end_;
   const std::shared_ptr<net::Flushable> own_turn_;  // this, for the turn's end; owns nothing
   bool turn_asked_ = false;
-  std::shared_ptr<fill::FillLink> link_;
-  const cache::LinkTable* links_ = nullptr;
+  fill::LinkSet* links_ = nullptr;
+  const cache::LinkTable* link_table_ = nullptr;
+  fill::Invalidator* invalidator_ = nullptr;
   std::vector<Place> places_;
   std::vector<std::uint32_t> free_;
   std::size_t size_ = 0;
@@ -174,6 +183,7 @@ class Registry : public ReplySink,
   std::uint64_t next_gathering_ = 1;
   std::vector<Requester> monitors_;
   const request::HotKeys* hot_keys_ = nullptr;
+  net::BusyPoll* busy_poll_ = nullptr;
 };
 
 }  // namespace pillion::data::session

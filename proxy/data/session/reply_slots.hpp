@@ -12,12 +12,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "protocol/resp/downgrade.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/request/effects.hpp"
 #include "proxy/data/ring_queue.hpp"
+#include "proxy/data/route/fan_out.hpp"
 #include "proxy/state/clock.hpp"
 #include "proxy/state/invariant.hpp"
 
@@ -45,7 +48,12 @@ enum class SlotAction : std::uint8_t {
   kTracking,      // CLIENT TRACKING: +OK is the new state
   kReceiverId,    // CLIENT ID of a receiver; `note`: the CLIENT TRACKING that waits for it
   kTrackingInfo,  // the upstream's client id in it becomes ours
+  kScan,          // of a cluster: the node's cursor in it becomes one for all nodes
 };
+
+/// Which way a slot's commands went: an entry of the session's list of shared lanes.
+using WayId = std::uint32_t;
+inline constexpr WayId kNoWay = 0;  // a lease, or none
 
 struct Slot {
   enum class State : std::uint8_t {
@@ -61,8 +69,10 @@ struct Slot {
   resp::Shape shape = resp::Shape::kAsIs;
   int protocol = 2;          // the client's when it asked
   bool discard = false;      // CLIENT REPLY OFF or SKIP
-  bool retried = false;      // its commands were sent a second time
-  bool aside = false;        // a read that does not travel on the session's lane
+  bool aside = false;        // a read that does not travel on the session's lanes
+  bool beside = false;       // reads that a replica answers, or that a fill link gave back
+  bool lost_once = false;    // its lane was lost, and what was unanswered asked for elsewhere
+  bool pinned = false;       // means something on its own connection only: never sent elsewhere
   bool needs_fence = false;  // nothing of the reply may leave before fences are acknowledged
   bool fence_asked = false;
   bool fence_acked = false;
@@ -70,8 +80,14 @@ struct Slot {
   bool script = false;    // its commands run scripts
   bool begun = false;     // part of a reply of the front was already handed to the client's output
   CommandClass command_class = CommandClass::kWrite;
+  WayId way = kNoWay;
+  state::EndpointId endpoint = state::kNoEndpoint;  // who was asked
   std::uint32_t unanswered = 0;
-  std::uint32_t keys = 0;  // kKeys: names per command in the session's list
+  std::uint32_t errands = 0;               // how many of these travel by themselves
+  std::uint32_t keys = 0;                  // kKeys: names per command
+  std::uint32_t named = 0;                 // of `names`, how many were applied
+  std::vector<cache::NameHash> names;      // kKeys: what unanswered commands erase, in their order
+  std::unique_ptr<route::FanOut> fan_out;  // its errands are parts of one command
   state::Nanos started = 0;
   std::string parked;
   std::string note;  // what `action` needs of the request
@@ -90,9 +106,14 @@ class ReplySlots {
   Slot& front() { return slots_.front(); }
   Slot& back() { return slots_.back(); }
   Slot& operator[](std::size_t i) { return slots_[i]; }
+  const Slot& operator[](std::size_t i) const { return slots_[i]; }
 
   /// Null when the slot is gone.
   Slot* find(std::uint64_t sequence) {
+    const std::uint64_t index = sequence - first_;
+    return sequence >= first_ && index < slots_.size() ? &slots_[index] : nullptr;
+  }
+  const Slot* find(std::uint64_t sequence) const {
     const std::uint64_t index = sequence - first_;
     return sequence >= first_ && index < slots_.size() ? &slots_[index] : nullptr;
   }

@@ -72,6 +72,8 @@ class Neighbours {
   virtual void tell_target_left(const ClientPlace& to, const Requester& target) = 0;
   /// Hands a line to every client in MONITOR.
   virtual void publish_monitor_line(std::string line) = 0;
+  /// The session has deadlines: Session::on_tick is called until it says it has none.
+  virtual void want_ticks(const Requester& name) = 0;
   /// The session is in MONITOR from here to its end.
   virtual void add_monitor(const Requester& name) = 0;
 };

@@ -45,6 +45,9 @@ void Session::leave() {
   for (const Aside& aside : asides_) {
     if (aside.own) aside.lane->close();
   }
+  for (const auto& errand : errands_) {
+    if (errand->alone && errand->lane) errand->lane->close();
+  }
   for (const Paused& paused : paused_) paused.lane->resume();
 }
 
@@ -171,7 +174,7 @@ Session::Step Session::handle(const command::Spec& spec, const resp::Command& co
   state_.last_command_at = now_;
   state_.last_command = &spec;
   if (pause_ != Pause::Mode::kNone && held_by_pause(spec, command)) return Step::kWait;
-  if (doomed_) return handle_doomed(spec);
+  if (doom_) return handle_doomed(spec);
   if (spec.name.empty() && !transaction_.open) return handle_unknown(spec, command);
   return handle_known(spec, command, name);
 }
@@ -191,6 +194,7 @@ Session::Step Session::handle_known(const command::Spec& spec, const resp::Comma
                                     const cache::NameHash* name) {
   if (state_.protocol == 2 && !subscriptions_.empty() && refused_while_subscribed(spec, command))
     return Step::kNext;
+  if (transaction_.unbound) return handle_unbound(spec, command);
   const bool pinned = lease_ && (spec.cacheable == 0 || state::holds(Invariant::kI15Pinned));
   if (pinned) return handle_leased(spec, command);
   return handle_normal(spec, command, name);
@@ -216,17 +220,23 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
     case command::Route::kTransaction:
       // Without a transaction EXEC, DISCARD and UNWATCH change nothing: the upstream says so.
       if (spec.name != "MULTI" && spec.name != "WATCH") return forward(spec, command);
+      if (spec.name == "MULTI" && context_.director.cluster()) return begin_unbound();
       [[fallthrough]];
     case command::Route::kScript:
     case command::Route::kBlock:
+      // WAIT asks every primary of a cluster.
+      if (spec.key_rule == command::KeyRule::kNone && spec.route == command::Route::kBlock &&
+          context_.director.cluster()) {
+        return forward(spec, command);
+      }
       if (!slots_.empty()) return Step::kWait;
-      if (!acquire_lease()) return Step::kNext;
+      if (!acquire_lease_for(spec, command)) return Step::kNext;
       return handle_leased(spec, command);
     case command::Route::kSubscribe:
       return handle_subscribe(spec, command);
     case command::Route::kDisposable:
       if (!slots_.empty()) return Step::kWait;
-      if (!acquire_lease()) return Step::kNext;
+      if (!acquire_lease_for(spec, command)) return Step::kNext;
       lease_dirty_ = true;
       return forward(spec, command);
     case command::Route::kRelay:
@@ -318,31 +328,29 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
   return Step::kNext;
 }
 
-upstream::Lane* Session::lane() {
-  if (lease_) return lease_.get();
-  if (on_lane_ == 0 || !shared_) shared_ = context_.lanes.pick(channel_key(), now_);
-  return shared_.get();
-}
-
 Session::Step Session::forward(const command::Spec& spec, const resp::Command& command,
                                Outgoing extra) {
-  upstream::Lane* const way = lane();
-  if (!way->accepts_commands()) {
-    fail_locally(failure_text(way->last_failure(), false));
+  const bool retriable =
+      spec.is(command::kReadonly) && spec.effect == command::Effect::kNone && !lease_;
+  // Nothing may overtake a command that looks for its server.
+  if (detours_ > 0) return Step::kWait;
+  Sending sending = this->sending(spec, command, extra, retriable);
+  const bool postponed = sending.step == Step::kNext && sending.lane == nullptr && sending.waits;
+  if (sending.lane == nullptr && !postponed) return sending.step;
+  if (sending.lane != nullptr && !sending.lane->accepts_commands()) {
+    fail_locally(failure_text(sending.lane->last_failure(), false));
     return Step::kNext;
   }
-  if (way->congested()) {
-    congested_ = true;
-    return Step::kWait;
-  }
+
   request::Effect effect;
-  const bool tracks = context_.cache_enabled;
+  const bool tracks = context_.cache_enabled || !context_.director.simple();
   if (tracks) {
     names_scratch_.clear();
     const bool arity_ok = command::arity_ok(spec, command.argc());
     if (arity_ok) effect = request::effect_of(spec, command, keys_scratch_, names_scratch_);
     // A read that the L1 could also answer must not be followed by an older answer of the L1.
-    if (arity_ok && spec.cacheable != 0 && eligible_ && (extra.outruns || write_filter_.any())) {
+    const bool newer = extra.outruns || sending.elsewhere || write_filter_.any();
+    if (arity_ok && spec.cacheable != 0 && eligible_ && newer) {
       keys_scratch_.clear();
       if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
         for (const std::string_view key : keys_scratch_)
@@ -363,9 +371,8 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   TimeLimit limit = TimeLimit::kCommand;
   if (spec.route == command::Route::kBlock && !multi_open) limit = TimeLimit::kNone;
   if (spec.route == command::Route::kScript && !multi_open) limit = TimeLimit::kScript;
-  const bool retriable =
-      spec.is(command::kReadonly) && spec.effect == command::Effect::kNone && !lease_;
-  const CommandClass command_class = retriable ? CommandClass::kRead : CommandClass::kWrite;
+  sending.command_class = retriable ? CommandClass::kRead : CommandClass::kWrite;
+  sending.script = limit == TimeLimit::kScript;
   Slot* slot = nullptr;
   if (multi_open) {
     // Queued now, done by EXEC: the keys are remembered for its reply.
@@ -376,10 +383,10 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     transaction_.effect = std::max(transaction_.effect, effect.kind);
     transaction_.writes = transaction_.writes || writes(spec, command);
     ++transaction_.queued;
-    slot = lane_slot({}, command_class, false);
+    slot = lane_slot({}, sending);
   } else {
-    if (extra.action == SlotAction::kNone) {
-      slot = lane_slot(effect, command_class, limit == TimeLimit::kScript);
+    if (extra.action == SlotAction::kNone && !postponed) {
+      slot = lane_slot(effect, sending);
     } else {
       const bool discard = discards_reply();
       slot = &new_slot(Slot::State::kUpstream);
@@ -389,13 +396,16 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       slot->needs_fence = effect.kind == request::EffectKind::kUnknown;
       slot->keys = effect.keys;
       slot->discard = discard;
-      slot->script = limit == TimeLimit::kScript;
-      slot->command_class = command_class;
+      slot->script = sending.script;
+      slot->command_class = sending.command_class;
+      slot->way = sending.way;
+      slot->endpoint = sending.endpoint;
+      slot->beside = sending.beside;
     }
-    if (limit == TimeLimit::kScript) count_script();
+    if (sending.script) count_script();
     if (effect.kind == request::EffectKind::kKeys) {
       for (const cache::NameHash name : names_scratch_) {
-        write_names_.push_back(name);
+        slot->names.push_back(name);
         write_filter_.add(name);
       }
       ++writes_out_;
@@ -404,8 +414,30 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       ++writes_out_;
     }
   }
+  slot->pinned = slot->pinned || multi_open || transaction_.watching || tracking_.on;
+  if (sending.beside) {
+    limit = TimeLimit::kReplica;
+    ++reads_out_;
+    keys_scratch_.clear();
+    if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown)
+      read_filter_.add_all();
+    for (const std::string_view key : keys_scratch_) read_filter_.add(cache::hash_name(key));
+  }
   ++slot->unanswered;
+  const std::string_view request = extra.request.empty() ? command.raw() : extra.request;
+  if (postponed) {
+    const std::uint64_t sequence = slots_.back_sequence();
+    Errand& errand = new_errand(sequence, *slot, request);
+    errand.detour = true;
+    ++detours_;
+    context_.director.on_unreachable();
+    postpone_errand(errand, route::kFirstPause, now_);
+    return Step::kNext;
+  }
   ++on_lane_;
+  for (Way& way : ways_) {
+    if (way.id == sending.way && sending.way != kNoWay) ++way.unanswered;
+  }
   // Scripts, and modules, may write what they like into a reply.
   lease_suspect_ = lease_suspect_ || spec.route == command::Route::kScript ||
                    spec.effect == command::Effect::kUnknown;
@@ -413,15 +445,15 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     blocking_ = true;
     slot->blocking = true;
   }
-  const std::string_view request = extra.request.empty() ? command.raw() : extra.request;
-  way->submit(request, requester(slots_.back_sequence()), command_class, limit, now_);
+  sending.lane->submit(request, requester(slots_.back_sequence()), sending.command_class, limit,
+                       now_);
+  if (spare_) expect_soon();
   return Step::kNext;
 }
 
 void Session::release_memory() {
   if (!slots_.empty()) return;
   slots_.release_memory();
-  write_names_.release_memory();
   out_.release_memory();
   std::vector<std::string_view>().swap(keys_scratch_);
   std::vector<cache::NameHash>().swap(names_scratch_);

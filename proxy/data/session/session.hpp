@@ -8,6 +8,12 @@
 //   - a write whose key has an unanswered fetch waits for it, as does any command with unknown
 //   keys.
 //
+// Where the upstream is several servers, the shared lanes are one per server that is asked (ways);
+// the above holds for each, since commands on one key have one way. Reads that a replica answers
+// count as fetches. A command that is refused or lost where it was sent, and a part of one that
+// several nodes have to answer, travels by itself (an errand, session_errands.cpp); while a refused
+// one is under way, nothing else is begun.
+//
 // Modes:
 //   normal        shared lane, L1
 //   leased        a lane of its own: MULTI ... EXEC, WATCH, blocking commands, scripts (INV-2);
@@ -36,6 +42,7 @@
 #include "protocol/resp/request_parser.hpp"
 #include "proxy/data/fill/fill_link_fsm.hpp"
 #include "proxy/data/reply_sink.hpp"
+#include "proxy/data/request/director.hpp"
 #include "proxy/data/request/effects.hpp"
 #include "proxy/data/session/client_list.hpp"
 #include "proxy/data/session/client_state.hpp"
@@ -72,6 +79,8 @@ class Session {
                   state::Nanos now);
   Flow on_fragment(std::uint64_t slot, std::string_view bytes, bool last, state::Nanos now);
   Flow on_relay(std::string_view bytes);
+  void on_refused(const Requester& to, std::string_view frame, std::string_view request,
+                  state::Nanos now);
   void on_lost(const LostRun& run, const Failure& failure, state::Nanos now);
   void on_relay_lost();
   void on_push(const Requester& to, std::string_view frame);
@@ -161,6 +170,7 @@ class Session {
     SlotAction action = SlotAction::kNone;
     std::string note{};     // see Slot
     std::string request{};  // what is sent instead of the command; empty: the command
+    state::EndpointId endpoint = state::kNoEndpoint;  // who is asked; kNoEndpoint: as routed
   };
   Step forward(const command::Spec& spec, const resp::Command& command, Outgoing extra);
   Step forward(const command::Spec& spec, const resp::Command& command) {
@@ -223,7 +233,8 @@ class Session {
 
   // session_pinned.cpp: lanes of its own
   Step handle_leased(const command::Spec& spec, const resp::Command& command);
-  bool acquire_lease();
+  bool acquire_lease(state::EndpointId endpoint);
+  bool acquire_lease_for(const command::Spec& spec, const resp::Command& command);
   void settle_lease(state::Nanos now);
   void drop_lease();
   Step start_relay(const command::Spec& spec, const resp::Command& command);
@@ -234,14 +245,31 @@ class Session {
   Step forward_script_body(const command::Spec& spec, const resp::Command& command,
                            std::string_view body);
   Step handle_in_multi(const command::Spec& spec, const resp::Command& command);
+  Step begin_unbound();
+  Step handle_unbound(const command::Spec& spec, const resp::Command& command);
+  Step bind_for(const command::Spec& spec, const resp::Command& command, state::EndpointId endpoint,
+                std::uint16_t slot);
+  bool bind(state::EndpointId endpoint, std::uint16_t slot);
+  bool of_another_slot(const command::Spec& spec, const resp::Command& command);
   bool keeps_lease() const {
     return transaction_.open || transaction_.watching || relay_ || large_ || tracking_.on ||
            tracking_.asked;
   }
   Step handle_doomed(const command::Spec& spec);
+  /// The lease was lost inside a transaction: all fails until EXEC or DISCARD.
+  struct Doom {
+    std::string text;
+    bool refused;  // the upstream took nothing of it, in words of its own
+  };
+  Doom doom_of(const Failure& failure) const;
   Step handle_lost_lease(const command::Spec& spec, const resp::Command& command);
   Step submit_exec(const resp::Command& command);
   void drop_spare();
+  /// A client that uses connections of its own at the moment is served without sleeping, whichever
+  /// connection its next command takes.
+  void expect_soon() {
+    if (context_.busy_poll != nullptr) context_.busy_poll->expect(state::now());
+  }
   Step begin_large(const resp::Command& command);
   std::size_t feed_large(std::string_view bytes);
   std::size_t feed_relay(std::string_view bytes);
@@ -249,7 +277,8 @@ class Session {
   // session_replies.cpp
   Slot& new_slot(Slot::State state);
   bool discards_reply();
-  Slot* lane_slot(const request::Effect& effect, CommandClass command_class, bool script);
+  struct Sending;
+  Slot* lane_slot(const request::Effect& effect, const Sending& sending);
   void count_script() {
     ++scripts_out_;
     context_.all_clients.scripts.fetch_add(1, std::memory_order_relaxed);
@@ -258,7 +287,7 @@ class Session {
   void fail_locally(std::string_view text);
   void fence_if_woken(Slot& slot, state::Nanos now) const;
   void append_reply(Slot& slot, bool front, std::string_view bytes);
-  void apply_effect(Slot& slot, std::uint32_t commands);
+  void apply_effect(Slot& slot, std::uint32_t commands, state::Nanos now);
   enum class Answer : std::uint8_t { kComplete, kGoesOn };
   Answer on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply);
   std::string apply_queued_change(const resp::Command& command, std::string_view reply);
@@ -267,13 +296,17 @@ class Session {
   void on_identity_reply();
   std::string with_own_section(std::string_view section, std::string_view reply) const;
   bool heal_script(std::uint64_t sequence, Slot& slot, std::string_view reply);
-  void answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now);
+  enum class Via : std::uint8_t { kLane, kErrand };
+  void answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now,
+                Via via = Via::kLane);
+  void leave_way(const Slot& slot, std::uint32_t commands);
   void release_ready();
   void park(Slot& slot, std::string_view bytes);
   void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text);
   void read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone);
   void finish_aside(std::uint64_t sequence, bool clean);
-  bool resend(const LostRun& run, Slot& slot, state::Nanos now);
+  bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure) const;
+  static bool passes_soon(const Failure& failure);
   std::string failure_text(const Failure& failure, bool unknown_outcome) const;
   Flow output_flow(std::uint64_t sequence);
   std::shared_ptr<upstream::Lane> lane_of(std::uint64_t sequence) const;
@@ -287,10 +320,79 @@ class Session {
     return {context_.worker, (std::uint64_t{name_.generation} << 32U) | name_.session,
             slots_.next_sequence()};
   }
-  upstream::ChannelKey channel_key() const {
-    return {state_.identity, state_.database, state_.protocol};
+  upstream::ChannelKey channel_key(state::EndpointId endpoint) const {
+    return {state_.identity, state_.database, state_.protocol, endpoint,
+            context_.director.readonly(endpoint)};
   }
-  upstream::Lane* lane();
+
+  // session_ways.cpp: which server a command goes to
+  struct Way {
+    WayId id = kNoWay;
+    state::EndpointId endpoint = state::kNoEndpoint;
+    std::shared_ptr<upstream::Lane> lane;
+    std::uint32_t unanswered = 0;
+  };
+  /// What becomes of a command, before anything is staged for it.
+  struct Sending {
+    Step step = Step::kNext;         // when `lane` is null: it was dealt with, or has to wait
+    bool waits = false;              // no lane: nobody serves it at the moment, but may soon
+    upstream::Lane* lane = nullptr;  // valid until another way is asked for
+    WayId way = kNoWay;
+    state::EndpointId endpoint = state::kNoEndpoint;
+    bool beside = false;
+    bool elsewhere = false;  // of a replica's key, though not from its own replica
+    CommandClass command_class = CommandClass::kWrite;
+    bool script = false;
+  };
+  Way& way_to(state::EndpointId endpoint);
+  Sending sending(const command::Spec& spec, const resp::Command& command, const Outgoing& extra,
+                  bool retriable);
+  Sending sending_to(const route::Destination& destination, const command::Spec& spec,
+                     const resp::Command& command, bool retriable);
+  state::EndpointId endpoint_for(const command::Spec& spec, const resp::Command& command);
+
+  // session_errands.cpp: commands that travel by themselves
+  struct Errand {
+    std::uint16_t number = 0;  // in the high bits of its requester's slot
+    std::uint64_t slot = 0;
+    std::size_t offset = 0;  // where its reply belongs in the slot's parked bytes
+    std::uint32_t part = 0;  // of the slot's fan-out
+    std::string request;
+    CommandClass command_class = CommandClass::kRead;
+    TimeLimit limit = TimeLimit::kCommand;
+    bool alone = false;   // needs a connection of its own
+    bool detour = false;  // was refused or lost: nothing else is begun meanwhile
+    std::vector<cache::NameHash> names;
+    state::Nanos send_at = 0;  // 0: on its way
+    route::Attempts attempts;
+    state::EndpointId endpoint = state::kNoEndpoint;  // next or latest; kNoEndpoint: to be routed
+    bool asking = false;
+    WayId way = kNoWay;  // counts there
+    std::shared_ptr<upstream::Lane> lane;
+    std::string reply;  // what has come of it
+    std::string error;  // what the client gets when nothing better comes
+  };
+  using Errands = std::vector<std::unique_ptr<Errand>>;
+  Errand& new_errand(std::uint64_t sequence, Slot& slot, std::string_view request);
+  Errand* find_errand(const Requester& to);
+  /// Whom the reply to an errand is for.
+  Requester requester_of(const Errand& errand) const;
+  void send_errand(Errand& errand, state::Nanos now);
+  void postpone_errand(Errand& errand, state::Nanos pause, state::Nanos now);
+  void finish_errand(Errand& errand, std::string_view reply, state::Nanos now);
+  void forget_errand_lane(Errand& errand, bool clean, state::Nanos now);
+  void on_errand_refused(Errand& errand, std::string_view frame, state::Nanos now);
+  void on_errand_lost(Errand& errand, const LostRun& run, const Failure& failure, state::Nanos now);
+  bool tick_errands(state::Nanos now);
+  void lost_to_errands(const LostRun& run, Slot& slot, const Failure& failure, state::Nanos now);
+  bool passes_on(cluster::RedirectKind kind) const;
+  bool others_depend(std::uint64_t sequence, const Slot& slot) const;
+  Step fan_out(const command::Spec& spec, const resp::Command& command);
+  Step scan(const command::Spec& spec, const resp::Command& command);
+  void scanned(const Slot& slot, std::string_view reply, std::string& own) const;
+  void fetch_elsewhere(std::uint64_t sequence, Slot& slot, const fill::FetchResult& result,
+                       state::Nanos now);
+  void end_fan_out(std::uint64_t sequence, Slot& slot, std::string_view reply, state::Nanos now);
 
   SessionContext& context_;
   const Requester name_;
@@ -303,11 +405,16 @@ class Session {
   std::size_t parked_bytes_ = 0;
 
   // lanes
-  std::shared_ptr<upstream::Lane> shared_;  // while commands of ours are on it
+  std::vector<Way> ways_;  // shared lanes; those without commands of ours on them are replaced
+  WayId next_way_ = kNoWay + 1;
+  Errands errands_;
+  std::uint16_t next_errand_ = 0;
+  std::uint32_t detours_ = 0;  // errands that hold up what follows
   std::shared_ptr<upstream::Lane> lease_;
-  std::shared_ptr<upstream::Lane> spare_;  // a clean lease, kept a moment
+  std::shared_ptr<upstream::Lane> spare_;               // a clean lease, kept a moment
+  state::EndpointId leased_from_ = state::kNoEndpoint;  // whose the lease or the spare is
   state::Nanos spare_since_ = 0;
-  std::uint32_t on_lane_ = 0;   // unanswered commands of ours on shared_ or lease_
+  std::uint32_t on_lane_ = 0;   // unanswered commands of ours on the ways or the lease
   bool lease_suspect_ = false;  // of the lease or the spare: a script ran there
   bool lease_dirty_ = false;    // its state is not that of a fresh connection
   bool relay_ = false;
@@ -329,14 +436,13 @@ class Session {
   // effects of unanswered commands, in the order of their replies
   std::vector<std::string_view> keys_scratch_;
   std::vector<cache::NameHash> names_scratch_;
-  RingQueue<cache::NameHash> write_names_;
   std::uint32_t writes_out_ = 0;
   request::NameFilter write_filter_;  // I10: keys with unanswered writes
   std::uint32_t reads_out_ = 0;
   request::NameFilter read_filter_;  // keys with unanswered fetches
   Transaction transaction_;
   RingQueue<QueuedChanges> executed_;  // of each unanswered EXEC
-  bool doomed_ = false;  // the lease was lost inside a transaction: all fails until EXEC or DISCARD
+  std::optional<Doom> doom_;
 
   // subscriptions
   Subscriptions subscriptions_;

@@ -10,11 +10,13 @@
 #include "proxy/data/fill/invalidator.hpp"
 #include "proxy/data/pubsub/census.hpp"
 #include "proxy/data/pubsub/fanout.hpp"
+#include "proxy/data/request/director.hpp"
 #include "proxy/data/request/reader.hpp"
 #include "proxy/data/request/script_store.hpp"
 #include "proxy/data/session/pillion_report.hpp"
 #include "proxy/data/session/services.hpp"
 #include "proxy/data/upstream/lane.hpp"
+#include "proxy/net/busy_poll.hpp"
 #include "proxy/state/counters.hpp"
 #include "proxy/state/learned_commands.hpp"
 #include "proxy/state/published.hpp"
@@ -46,6 +48,7 @@ struct SubscriberLimits {
 /// Outlives its sessions. References are to things of the worker, or of the whole process.
 struct SessionContext {
   upstream::LaneProvider& lanes;
+  request::Director& director;
   request::Reader& reader;
   fill::Invalidator& invalidator;
   FenceService& fences;
@@ -71,6 +74,7 @@ struct SessionContext {
   std::uint32_t max_subscriptions = 10000;                            // of one client
   const state::Published<state::LearnedCommands>* learned = nullptr;  // null: nothing is learnt
   const PillionServices* pillion = nullptr;  // null: no section in INFO; no name in it: no command
+  net::BusyPoll* busy_poll = nullptr;        // null: workers sleep whenever they can
   Ahead ahead;
 };
 

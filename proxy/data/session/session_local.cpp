@@ -134,7 +134,9 @@ bool Session::expect_hello(Hello hello) {
 
 Session::Step Session::authenticate(std::string_view request, SlotAction action) {
   // The upstream decides, on a connection that nobody shares and that ends with the answer (INV-3).
-  auto way = context_.lanes.lease(upstream::ChannelKey{}, now_);
+  upstream::ChannelKey nobody;
+  nobody.endpoint = context_.director.primary();
+  auto way = context_.lanes.lease(nobody, now_);
   if (!way) {
     fail_locally("ERR upstream connection limit reached");
     return Step::kNext;
@@ -169,24 +171,31 @@ Session::Step Session::select(const resp::Command& command) {
     reply_locally(out);
     return Step::kNext;
   }
+  if (context_.director.cluster()) {
+    fail_locally(route::kNoSelect);
+    return Step::kNext;
+  }
   // Asked on a lane of that very database: there it changes nothing, and the upstream has decided.
-  shared_ = context_.lanes.pick({state_.identity, *database, state_.protocol}, now_);
-  if (!shared_->accepts_commands()) {
-    const Failure failure = shared_->last_failure();
+  upstream::ChannelKey key = channel_key(context_.director.primary());
+  key.database = *database;
+  auto way = context_.lanes.pick(key, now_);
+  if (!way->accepts_commands()) {
+    const Failure failure = way->last_failure();
     fail_locally(failure.kind == FailureKind::kRefused ? std::string(failure.detail)
                                                        : failure_text(failure, false));
-    shared_ = nullptr;
     return Step::kNext;
   }
   pending_.database = *database;
+  const std::uint64_t sequence = slots_.next_sequence();
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.action = SlotAction::kSelect;
   if (monitored) slot.note = command.raw();
   slot.discard = discards_reply();
+  slot.aside = true;
   slot.unanswered = 1;
-  ++on_lane_;
-  shared_->submit(command.raw(), requester(slots_.back_sequence()), CommandClass::kRead,
-                  TimeLimit::kCommand, now_);
+  ++reads_out_;
+  way->submit(command.raw(), requester(sequence), CommandClass::kRead, TimeLimit::kCommand, now_);
+  asides_.push_back({sequence, std::move(way), false});
   awaiting_ = true;
   return Step::kNext;
 }
@@ -213,7 +222,8 @@ void Session::reset() {
   }
   drop_lease();
   drop_spare();
-  doomed_ = false;
+  ways_.clear();
+  doom_.reset();
   state_.identity = context_.identity;
   state_.database = context_.database;
   state_.authenticated = false;
@@ -223,7 +233,6 @@ void Session::reset() {
   state_.no_touch = false;
   state_.name.clear();
   eligible_ = context_.cache_enabled;
-  shared_ = nullptr;
   std::string out;
   resp::append_simple(out, "RESET");
   reply_locally(out);

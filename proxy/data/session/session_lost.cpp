@@ -8,12 +8,17 @@
 
 namespace pillion::data::session {
 
-std::string Session::failure_text(const Failure& failure, bool unknown_outcome) const {
-  // What the upstream says to anybody for a while, it says to the client as well.
+/// What the upstream says to anybody for a while, it says to the client as well.
+bool Session::passes_soon(const Failure& failure) {
+  if (failure.kind != FailureKind::kRefused) return false;
   for (const std::string_view passing : {"BUSY ", "LOADING ", "MASTERDOWN "}) {
-    if (failure.kind == FailureKind::kRefused && failure.detail.starts_with(passing))
-      return std::string(failure.detail);
+    if (failure.detail.starts_with(passing)) return true;
   }
+  return false;
+}
+
+std::string Session::failure_text(const Failure& failure, bool unknown_outcome) const {
+  if (passes_soon(failure)) return std::string(failure.detail);
   std::string text = "ERR upstream " + context_.upstream_name;
   switch (failure.kind) {
     case FailureKind::kConnect:
@@ -50,7 +55,17 @@ void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view tex
   answered(sequence, slot, commands, state::now());
 }
 
-bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
+/// What was lost may be asked for elsewhere: reads once, within the budget, and what was never
+/// sent.
+bool Session::may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure) const {
+  // The run must be all that its slot waits for on a lane: replies of a slot stay in order.
+  if (slot.pinned || run.reply_begun || run.requests.empty() ||
+      slot.unanswered - slot.errands != run.unanswered || slot.action != SlotAction::kNone) {
+    return false;
+  }
+  const state::Nanos now = state::now();
+  if (now - slot.started >= context_.command_timeout) return false;
+  if (!run.sent && !context_.director.alone()) return true;
   // A write behind it may have been executed, and must not be seen by a read that came before it
   // (I10).
   for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -60,37 +75,19 @@ bool Session::resend(const LostRun& run, Slot& slot, state::Nanos now) {
       return false;
     }
   }
-  // The run must be all that its slot waits for: replies of a slot stay in order.
-  if (run.command_class != CommandClass::kRead || slot.retried || run.reply_begun ||
-      run.requests.empty() || slot.unanswered != run.unanswered) {
-    return false;
-  }
-  // All of a session's commands stay on one lane: what was sent again earlier has chosen it.
-  const bool chosen = !slot.aside && shared_ && shared_->accepts_commands();
-  const auto way = chosen ? shared_ : context_.lanes.pick(channel_key(), now);
-  if (!way->accepts_commands()) return false;
-  slot.retried = true;
-  if (slot.aside) {
-    finish_aside(run.to.slot, false);
-    asides_.push_back({run.to.slot, way, false});
-  } else {
-    shared_ = way;
-  }
-  resp::RequestParser parser;
-  std::string_view rest = run.requests;
-  for (std::uint32_t i = 0; i < run.answered + run.unanswered; ++i) {
-    if (parser.parse(rest) != resp::RequestParser::Result::kCommand) return false;
-    if (i >= run.answered) {
-      way->submit(parser.command().raw(), run.to, CommandClass::kRead, TimeLimit::kCommand,
-                  slot.started);
-      context_.counters.upstream_retries.add();
-    }
-    rest.remove_prefix(parser.consumed());
-  }
-  return true;
+  if (run.command_class != CommandClass::kRead || slot.lost_once) return false;
+  // Asked once more only where there is time left: the client's deadline counts from its first
+  // asking. A replica's deadline is a short one.
+  if (failure.kind == FailureKind::kTimeout) return slot.beside;
+  return failure.kind == FailureKind::kClosed || failure.kind == FailureKind::kProtocol ||
+         slot.beside;
 }
 
 void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos now) {
+  if (Errand* const errand = find_errand(run.to)) {
+    on_errand_lost(*errand, run, failure, now);
+    return;
+  }
   Slot* slot = slots_.find(run.to.slot);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   if (run.reply_begun) {
@@ -98,11 +95,11 @@ void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos n
     aborted_ = state::DisconnectReason::kUpstreamLost;
     return;
   }
-  // Asked once more only where there is time left: the client's deadline counts from its first
-  // asking.
-  const bool in_time =
-      failure.kind == FailureKind::kClosed || failure.kind == FailureKind::kProtocol;
-  if (in_time && resend(run, *slot, now)) return;
+  if (may_ask_again(run, *slot, failure) && (!run.sent || context_.director.retries().take(now))) {
+    slot->lost_once = true;
+    lost_to_errands(run, *slot, failure, now);
+    return;
+  }
   if (slot->aside) finish_aside(run.to.slot, false);
   const bool refused_state =
       slot->action == SlotAction::kSelect && failure.kind == FailureKind::kRefused;

@@ -83,7 +83,7 @@ void Session::on_output_progress(state::Nanos now) {
 }
 
 bool Session::on_tick(state::Nanos now) {
-  bool watch = false;
+  bool watch = tick_errands(now);
   if (reads_out_ > 0) {
     watch = true;
     // I11: a follower has a deadline of its own; what comes later finds no slot that waits for it.

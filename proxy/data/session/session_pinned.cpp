@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/cluster/slot.hpp"
 #include "protocol/command/table.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
@@ -9,14 +10,22 @@
 
 namespace pillion::data::session {
 
-bool Session::acquire_lease() {
+/// To the server of this command's keys.
+bool Session::acquire_lease_for(const command::Spec& spec, const resp::Command& command) {
   if (lease_) return true;
-  if (spare_ && spare_->accepts_commands()) {
+  const state::EndpointId endpoint = endpoint_for(spec, command);
+  return endpoint != state::kNoEndpoint && acquire_lease(endpoint);
+}
+
+bool Session::acquire_lease(state::EndpointId endpoint) {
+  if (lease_) return true;
+  if (spare_ && spare_->accepts_commands() && leased_from_ == endpoint) {
     lease_ = std::move(spare_);
   } else {
     drop_spare();
-    lease_ = context_.lanes.lease(channel_key(), now_);
+    lease_ = context_.lanes.lease(channel_key(endpoint), now_);
     lease_suspect_ = false;
+    leased_from_ = endpoint;
   }
   lease_dirty_ = false;
   if (!lease_) {
@@ -76,6 +85,22 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
     return Step::kNext;
   }
 
+  if (context_.director.cluster() && !keeps_lease()) {
+    // A script or a pop has the lease: what is not for its node waits until it is over.
+    const route::Destination destination =
+        context_.director.destination(spec, command, route::Sender::kAlone, keys_scratch_);
+    const bool same =
+        destination.kind == route::DestinationKind::kShard && destination.endpoint == leased_from_;
+    if (!same && !slots_.empty()) return Step::kWait;
+  }
+  if (name == "WATCH" && !transaction_.watching && !transaction_.open)
+    transaction_.slot = route::kNoSlot;
+  if ((transaction_.open || transaction_.watching || name == "WATCH") &&
+      of_another_slot(spec, command)) {
+    transaction_.refused = transaction_.open;
+    fail_locally(route::kCrossSlot);
+    return Step::kNext;
+  }
   if (transaction_.open) return handle_in_multi(spec, command);
   if (name == "MULTI" || name == "WATCH" || name == "UNWATCH") {
     Outgoing extra;
@@ -163,7 +188,7 @@ Session::Step Session::wait_for_replicas(const command::Spec& spec, const resp::
 }
 
 Session::Step Session::start_relay(const command::Spec& spec, const resp::Command& command) {
-  if (!acquire_lease()) return Step::kNext;
+  if (!acquire_lease(context_.director.primary())) return Step::kNext;
   lease_dirty_ = true;
   if (spec.name == "MONITOR") {
     // Whether this client may, the upstream says first: it will see what others ask the L1.
@@ -237,8 +262,25 @@ Session::Step Session::begin_large(const resp::Command& command) {
     protocol_error("-ERR this command is too large\r\n");
     return Step::kNext;
   }
+  state::EndpointId endpoint = context_.director.primary();
+  if (context_.director.cluster() && spec->first_key > 0) {
+    // Its first key is all that is known of it; the node answers for the others.
+    const auto first = static_cast<std::size_t>(spec->first_key);
+    if (command.argc() <= first) {
+      protocol_error("-ERR this command is too large\r\n");
+      return Step::kNext;
+    }
+    endpoint = context_.director.endpoint_of_key(command.arg(first));
+  }
   large_.emplace();
-  if (!acquire_lease()) return Step::kNext;  // the error is said; the command is swallowed
+  // When there is none the error is said, and the command is swallowed.
+  if (transaction_.unbound) {
+    const bool keyed = spec->first_key > 0;
+    const std::size_t first = keyed ? static_cast<std::size_t>(spec->first_key) : 0;
+    if (!bind(endpoint, keyed ? cluster::slot_of(command.arg(first)) : route::kNoSlot))
+      return Step::kNext;
+  }
+  if (!acquire_lease(endpoint)) return Step::kNext;
   Slot& slot = new_slot(Slot::State::kUpstream);
   slot.discard = discards_reply();
   slot.unanswered = 1;
@@ -264,7 +306,7 @@ Session::Step Session::begin_large(const resp::Command& command) {
   write_filter_.add_all();
   if (one_key) {
     slot.keys = 1;
-    write_names_.push_back(cache::hash_name(command.arg(1)));
+    slot.names.push_back(cache::hash_name(command.arg(1)));
   }
   return Step::kNext;
 }

@@ -43,16 +43,18 @@ Slot& Session::new_slot(Slot::State state) {
 
 /// The slot that the next command of the lane is answered in: the last one when it is of the same
 /// kind.
-Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_class, bool script) {
+Slot* Session::lane_slot(const request::Effect& effect, const Sending& sending) {
   const bool discard = discards_reply();
   if (!slots_.empty()) {
     Slot& last = slots_.back();
     const bool uniform =
         effect.kind == request::EffectKind::kNone || effect.kind == request::EffectKind::kKeys;
     if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone &&
-        !last.aside && !last.retried && last.effect == effect.kind && last.keys == effect.keys &&
-        last.discard == discard && !last.blocking && last.script == script &&
-        last.command_class == command_class && last.started == now_ && last.unanswered > 0) {
+        !last.aside && last.errands == 0 && last.way == sending.way &&
+        last.beside == sending.beside && last.effect == effect.kind && last.keys == effect.keys &&
+        last.discard == discard && !last.blocking && last.script == sending.script &&
+        last.command_class == sending.command_class && last.started == now_ &&
+        last.unanswered > 0) {
       return &last;
     }
   }
@@ -61,8 +63,11 @@ Slot* Session::lane_slot(const request::Effect& effect, CommandClass command_cla
   slot.needs_fence = effect.kind == request::EffectKind::kUnknown;
   slot.keys = effect.keys;
   slot.discard = discard;
-  slot.script = script;
-  slot.command_class = command_class;
+  slot.script = sending.script;
+  slot.command_class = sending.command_class;
+  slot.way = sending.way;
+  slot.endpoint = sending.endpoint;
+  slot.beside = sending.beside;
   return &slot;
 }
 
@@ -91,27 +96,30 @@ void Session::fail_locally(std::string_view text) {
 
 void Session::append_reply(Slot& slot, bool front, std::string_view bytes) {
   if (slot.discard) return;
-  if (front && slot.state == Slot::State::kUpstream && !slot.held_back()) {
+  if (front && slot.state == Slot::State::kUpstream && slot.errands == 0 && !slot.held_back()) {
     out_.append(bytes);
   } else {
     park(slot, bytes);
   }
 }
 
-void Session::apply_effect(Slot& slot, std::uint32_t commands) {
+void Session::apply_effect(Slot& slot, std::uint32_t commands, state::Nanos now) {
   if (slot.effect == request::EffectKind::kNone) return;
-  for (std::uint32_t i = 0; i < commands * slot.keys && !write_names_.empty(); ++i) {
-    context_.invalidator.on_own_write(write_names_.front(), context_.counters);
-    write_names_.pop_front();
+  for (std::uint32_t i = 0; i < commands * slot.keys && slot.named < slot.names.size(); ++i) {
+    context_.invalidator.on_own_write(slot.names[slot.named++], now, context_.counters);
   }
   if (slot.effect == request::EffectKind::kEverything)
-    context_.invalidator.on_own_flush(context_.counters);
+    context_.invalidator.on_own_flush(now, context_.counters);
   writes_out_ -= commands;
   if (writes_out_ == 0) write_filter_.clear();
 }
 
 void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::uint32_t frames,
                          state::Nanos now) {
+  if (Errand* const errand = find_errand(requester(sequence))) {
+    finish_errand(*errand, bytes, now);
+    return;
+  }
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   fence_if_woken(*slot, now);
@@ -135,6 +143,14 @@ void Session::fence_if_woken(Slot& slot, state::Nanos now) const {
 
 Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool last,
                           state::Nanos now) {
+  if (Errand* const errand = find_errand(requester(sequence))) {
+    // Its place is within others' replies, or it has to be merged: gathered, up to a limit.
+    errand->reply.append(bytes);
+    if (errand->reply.size() > context_.output_limit)
+      aborted_ = state::DisconnectReason::kOutputLimit;
+    if (last) finish_errand(*errand, std::exchange(errand->reply, {}), now);
+    return Flow::kGoOn;
+  }
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return Flow::kGoOn;
   const bool rewritten =
@@ -169,7 +185,12 @@ std::shared_ptr<upstream::Lane> Session::lane_of(std::uint64_t sequence) const {
   for (const Aside& aside : asides_) {
     if (aside.slot == sequence) return aside.lane;
   }
-  return lease_ ? lease_ : shared_;
+  if (lease_) return lease_;
+  const Slot* slot = slots_.find(sequence);
+  for (const Way& way : ways_) {
+    if (slot != nullptr && way.id == slot->way) return way.lane;
+  }
+  return nullptr;
 }
 
 void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane>& lane) {
@@ -178,20 +199,22 @@ void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane
   if (!known) paused_.push_back({sequence, lane});
 }
 
-void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands,
-                       state::Nanos now) {
-  apply_effect(slot, commands);
+void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now,
+                       Via via) {
+  apply_effect(slot, commands, now);
   if (slot.script) {
     scripts_out_ -= commands;
     context_.all_clients.scripts.fetch_sub(commands, std::memory_order_relaxed);
   }
   slot.unanswered -= std::min(commands, slot.unanswered);
-  if (slot.aside) {
-    --reads_out_;
+  if (slot.aside || slot.beside) {
+    reads_out_ -= std::min(reads_out_, slot.aside ? 1U : commands);
     if (reads_out_ == 0) read_filter_.clear();
+  }
+  if (slot.aside) {
     finish_aside(sequence, true);
-  } else {
-    on_lane_ -= commands;
+  } else if (via == Via::kLane) {
+    leave_way(slot, commands);
   }
   if (slot.unanswered > 0) {
     put_held_pushes();
@@ -207,6 +230,7 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
   }
   release_ready();
   if (slots_.empty()) settle_lease(now);
+  if (slots_.empty() && spare_) expect_soon();
 }
 
 void Session::on_fenced(std::uint64_t sequence) {
@@ -222,7 +246,7 @@ void Session::release_ready() {
   wakeup_ = true;
   while (!slots_.empty()) {
     Slot& front = slots_.front();
-    if (!front.parked.empty() && !front.held_back()) {
+    if (!front.parked.empty() && front.errands == 0 && !front.held_back()) {
       parked_bytes_ -= front.parked.size();
       if (front.parked.size() >= kShareFrom) {
         auto owned = std::make_shared<const std::string>(std::move(front.parked));
@@ -265,6 +289,7 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
       awaiting_ = false;
       if (ok) {
         state_.database = pending_.database;
+        ways_.clear();  // nothing of ours is on them: SELECT waited for that
         drop_spare();
         show_note_to_monitors(slot);
       }
@@ -318,6 +343,9 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
     case SlotAction::kTrackingInfo:
       own = with_own_redirection(reply);
       break;
+    case SlotAction::kScan:
+      scanned(slot, reply, own);
+      break;
   }
   append_reply(slot, &slot == &slots_.front(), own.empty() ? reply : own);
   return Answer::kComplete;
@@ -325,6 +353,7 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
 
 void Session::on_identity_reply() {
   drop_spare();
+  ways_.clear();
   if (pending_.identity) {
     state_.identity = *std::exchange(pending_.identity, std::nullopt);
     state_.authenticated = true;
@@ -368,6 +397,11 @@ void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result
                          state::Nanos now) {
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kFetch) return;
+  if (result.outcome == fill::FetchOutcome::kRefused ||
+      (result.outcome == fill::FetchOutcome::kLost && !context_.director.alone())) {
+    fetch_elsewhere(sequence, *slot, result, now);
+    return;
+  }
   if (result.outcome != fill::FetchOutcome::kReply) {
     read_aside(sequence, *slot, *result.request, result.outcome == fill::FetchOutcome::kTooLarge);
     return;
@@ -409,9 +443,17 @@ void Session::read_aside(std::uint64_t sequence, Slot& slot, std::string_view re
   std::shared_ptr<upstream::Lane> way;
   const auto own =
       std::count_if(asides_.begin(), asides_.end(), [](const Aside& aside) { return aside.own; });
-  if (alone && own < kMaxAsides) way = context_.lanes.lease(channel_key(), now);
+  const state::EndpointId endpoint = context_.director.simple()
+                                         ? context_.director.primary()
+                                         : context_.director.destination(request).endpoint;
+  if (endpoint == state::kNoEndpoint) {
+    fail_slot(sequence, slot, route::kSlotNotServed);
+    return;
+  }
+  const upstream::ChannelKey key = channel_key(endpoint);
+  if (alone && own < kMaxAsides) way = context_.lanes.lease(key, now);
   const bool dedicated = way != nullptr;
-  if (!way) way = context_.lanes.pick(channel_key(), now);
+  if (!way) way = context_.lanes.pick(key, now);
   if (!way->accepts_commands()) {
     const std::string text = failure_text(way->last_failure(), false);
     if (dedicated) context_.lanes.give_back(way, upstream::LaneCondition::kSpent, now);

@@ -25,15 +25,20 @@ constexpr std::uint64_t kReceiverPushes = 1;
 
 Session::Step Session::set_tracking(const command::Spec& spec, const resp::Command& command) {
   if (!slots_.empty()) return Step::kWait;
+  if (context_.director.cluster()) {
+    // It would be on for the keys of one node, and the client would not know which these are.
+    fail_locally("ERR CLIENT TRACKING is not available through Pillion in front of a cluster");
+    return Step::kNext;
+  }
   const TrackingRequest request = parse_tracking(command);
   if (!request.on && !tracking_.on) {
     // It changes nothing, but the upstream's words are its own; on a connection of its own, for who
     // knows what it understands.
-    if (!lease_ && !acquire_lease()) return Step::kNext;
+    if (!acquire_lease(context_.director.primary())) return Step::kNext;
     lease_dirty_ = true;
     return forward(spec, command);
   }
-  if (!acquire_lease()) return Step::kNext;
+  if (!acquire_lease(context_.director.primary())) return Step::kNext;
   lease_dirty_ = true;
   tracking_.asked = true;
   tracking_.asked_on = request.on;
@@ -87,7 +92,7 @@ void Session::open_receiver(std::uint64_t sequence, const Gathered& found) {
   } else {
     redirection.target = found.places.front();
     redirection.found = true;
-    upstream::ChannelKey key = channel_key();
+    upstream::ChannelKey key = channel_key(context_.director.primary());
     key.protocol = 3;
     redirection.receiver = context_.lanes.lease(key, now_);
     if (!redirection.receiver) {

@@ -10,33 +10,47 @@
 
 namespace pillion::data::session {
 
+/// What the commands of a transaction are told whose connection cannot carry it any more.
+Session::Doom Session::doom_of(const Failure& failure) const {
+  if (passes_soon(failure)) return {std::string(failure.detail), true};
+  return {"ERR upstream " + context_.upstream_name +
+              " was lost: the transaction is gone, nothing of it was done",
+          false};
+}
+
 Session::Step Session::handle_doomed(const command::Spec& spec) {
-  if (spec.name == "EXEC" || spec.name == "DISCARD") doomed_ = false;
-  if (spec.name == "QUIT" || spec.name == "RESET") {
-    doomed_ = false;
-    if (spec.name == "RESET") {
-      if (!slots_.empty()) return Step::kWait;
-      reset();
-      return Step::kNext;
-    }
+  const Doom doom = *doom_;
+  const bool exec = spec.name == "EXEC";
+  const bool discard = spec.name == "DISCARD";
+  if (spec.name == "RESET" && !slots_.empty()) return Step::kWait;
+  if (exec || discard || spec.name == "QUIT" || spec.name == "RESET") doom_.reset();
+  if (spec.name == "RESET") {
+    reset();
+  } else if (spec.name == "QUIT") {
     quit();
-    return Step::kNext;
+  } else if (doom.refused && exec) {
+    // The upstream refused all that was queued, in words of its own: EXEC says what it says then.
+    fail_locally("EXECABORT Transaction discarded because of previous errors.");
+  } else if (doom.refused && discard) {
+    std::string out;
+    resp::append_simple(out, "OK");
+    reply_locally(out);
+  } else {
+    fail_locally(doom.text);
   }
-  fail_locally("ERR upstream " + context_.upstream_name +
-               " was lost: the transaction is gone, nothing of it was done");
   return Step::kNext;
 }
 
 Session::Step Session::handle_lost_lease(const command::Spec& spec, const resp::Command& command) {
   const bool open = transaction_.open || transaction_.watching;
-  doomed_ = transaction_.open || (transaction_.watching && spec.name == "MULTI");
+  const Doom doom = doom_of(lease_->last_failure());
+  if (transaction_.open || (transaction_.watching && spec.name == "MULTI")) doom_ = doom;
   drop_lease();
-  if (doomed_) return handle_doomed(spec);  // EXEC and DISCARD end it at once
+  if (doom_) return handle_doomed(spec);  // EXEC and DISCARD end it at once
   if (!open || spec.name == "QUIT" || spec.name == "RESET") {
     return slots_.empty() ? handle_normal(spec, command, nullptr) : Step::kWait;
   }
-  fail_locally("ERR upstream " + context_.upstream_name +
-               " was lost: the transaction is gone, nothing of it was done");
+  fail_locally(doom.text);
   return Step::kNext;
 }
 
@@ -114,6 +128,116 @@ Session::Step Session::handle_in_multi(const command::Spec& spec, const resp::Co
   return forward(spec, command);
 }
 
+/// MULTI in front of a cluster.
+Session::Step Session::begin_unbound() {
+  transaction_.open = true;
+  transaction_.unbound = true;
+  std::string out;
+  resp::append_simple(out, "OK");
+  reply_locally(out);
+  return Step::kNext;
+}
+
+/// What is said between MULTI and the first key.
+Session::Step Session::handle_unbound(const command::Spec& spec, const resp::Command& command) {
+  constexpr std::size_t kMostKept = 64UL * 1024;
+  const std::string_view name = spec.name;
+  if (name == "QUIT" || name == "RESET") return handle_local(spec, command);
+  if (!command::arity_ok(spec, command.argc()) || spec.name.empty() || must_not_be_queued(spec)) {
+    return bind_for(spec, command, context_.director.primary(), route::kNoSlot);
+  }
+  const bool nothing_yet = transaction_.queued_so_far.empty();
+  if (name == "DISCARD" || (name == "EXEC" && (nothing_yet || transaction_.refused))) {
+    std::string out;
+    if (name == "DISCARD") {
+      resp::append_simple(out, "OK");
+    } else if (transaction_.refused) {
+      resp::append_error(out, "EXECABORT Transaction discarded because of previous errors.");
+    } else {
+      resp::append_array_header(out, 0);
+    }
+    transaction_.end();
+    reply_locally(out);
+    return Step::kNext;
+  }
+  if (name == "MULTI" || name == "WATCH") {
+    fail_locally(name == "MULTI" ? "ERR MULTI calls can not be nested"
+                                 : "ERR WATCH inside MULTI is not allowed");
+    return Step::kNext;
+  }
+  const route::Destination destination =
+      context_.director.destination(spec, command, route::Sender::kPinned, keys_scratch_);
+  if (!destination.error.empty()) {
+    transaction_.refused = true;
+    fail_locally(destination.error);
+    return Step::kNext;
+  }
+  if (destination.slot != route::kNoSlot)
+    return bind_for(spec, command, destination.endpoint, destination.slot);
+  bool upstream_too = false;
+  if (name == "EXEC" || changes_session(spec, upstream_too) ||
+      transaction_.queued_so_far.size() + command.raw().size() > kMostKept) {
+    return bind_for(spec, command, context_.director.primary(), route::kNoSlot);
+  }
+  transaction_.queued_so_far += command.raw();
+  std::string out;
+  resp::append_simple(out, "QUEUED");
+  reply_locally(out);
+  return Step::kNext;
+}
+
+Session::Step Session::bind_for(const command::Spec& spec, const resp::Command& command,
+                                state::EndpointId endpoint, std::uint16_t slot) {
+  if (!slots_.empty()) return Step::kWait;
+  return bind(endpoint, slot) ? handle_leased(spec, command) : Step::kNext;
+}
+
+/// The transaction's node is known: it hears what Pillion has answered for it. False: there is no
+/// connection to it, the client was told. Precondition: nothing is unanswered.
+bool Session::bind(state::EndpointId endpoint, std::uint16_t slot) {
+  if (!acquire_lease(endpoint)) {
+    transaction_.refused = true;
+    return false;
+  }
+  const bool refused = transaction_.refused;
+  const std::string queued = std::exchange(transaction_.queued_so_far, {});
+  transaction_.end();
+  const ReplyMode mode = std::exchange(state_.reply_mode, ReplyMode::kOff);
+  std::string multi;
+  resp::append_request(multi, {"MULTI"});
+  for (const std::string_view said : {std::string_view(multi), std::string_view(queued)}) {
+    resp::RequestParser parser;
+    std::string_view rest = said;
+    while (!rest.empty() && parser.parse(rest) == resp::RequestParser::Result::kCommand) {
+      const command::Spec* kept = &command::find(parser.command().name());
+      if (kept->is(command::kContainer) && parser.command().argc() > 1)
+        kept = &command::find_sub(*kept, parser.command().arg(1));
+      (void)handle_leased(*kept, parser.command());
+      rest.remove_prefix(parser.consumed());
+    }
+  }
+  state_.reply_mode = mode;
+  transaction_.slot = slot;
+  transaction_.refused = transaction_.refused || refused;
+  return true;
+}
+
+/// In front of a cluster: whether a command's keys are not in the slot of the transaction, which
+/// the first key decides.
+bool Session::of_another_slot(const command::Spec& spec, const resp::Command& command) {
+  if (!context_.director.cluster()) return false;
+  const route::Destination destination =
+      context_.director.destination(spec, command, route::Sender::kPinned, keys_scratch_);
+  if (destination.kind == route::DestinationKind::kRefused) return true;
+  if (destination.slot == route::kNoSlot) return false;
+  if (transaction_.slot == route::kNoSlot) {
+    // Bound without a slot: it has a node, and only keys of that node can be had.
+    if (destination.endpoint != leased_from_) return true;
+    transaction_.slot = destination.slot;
+  }
+  return destination.slot != transaction_.slot;
+}
+
 Session::Step Session::submit_exec(const resp::Command& command) {
   if (lease_->congested()) {
     congested_ = true;
@@ -136,7 +260,7 @@ Session::Step Session::submit_exec(const resp::Command& command) {
     if (!transaction_.names.empty()) {
       slot.keys = static_cast<std::uint32_t>(transaction_.names.size());
       for (const cache::NameHash name : transaction_.names) {
-        write_names_.push_back(name);
+        slot.names.push_back(name);
         write_filter_.add(name);
       }
     }

@@ -90,9 +90,12 @@ void Connection::perform(ConnectionFsm::Action action) {
       shut();
       const std::string detail = fsm_.last_error();
       const FailureKind kind = fsm_.failure_kind();
+      note_failure(kind);
       // A connection that had worked is opened again at once, so that reads which are asked once
       // more find it.
-      const auto next = fsm_.on_tick(state::now(), net::random_bits());
+      const state::Nanos now = state::now();
+      const bool may = !fsm_.wants_to_connect(now) || context_.reconnects.take(now);
+      const auto next = may ? fsm_.on_tick(now, net::random_bits()) : ConnectionFsm::Action::kNone;
       mux_.fail({kind, detail});
       // Later: this may happen inside a session's own turn, which must not be taken up again within
       // it.
@@ -107,12 +110,24 @@ void Connection::perform(ConnectionFsm::Action action) {
   }
 }
 
+void Connection::note_failure(FailureKind kind) {
+  if (context_.traffic == nullptr) return;
+  auto& counts = context_.traffic->of(fsm_.key().endpoint);
+  counts.failures.fetch_add(1, std::memory_order_relaxed);
+  if (kind == FailureKind::kTimeout) counts.timeouts.fetch_add(1, std::memory_order_relaxed);
+}
+
 void Connection::connect() {
   const auto snapshot = context_.topology.load();
-  auto addresses = net::socket_endpoints(snapshot->primary);
+  const state::Endpoint* const endpoint = snapshot->endpoint(fsm_.key().endpoint);
+  if (endpoint == nullptr) {
+    fail(FailureKind::kConnect, "it is no part of the upstream any more");
+    return;
+  }
+  auto addresses = net::socket_endpoints(*endpoint);
   if (addresses.empty()) {
-    fail(FailureKind::kConnect,
-         snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
+    const std::string& why = snapshot->resolve_error_of(fsm_.key().endpoint);
+    fail(FailureKind::kConnect, why.empty() ? "name not resolved yet" : why);
     return;
   }
   ++life_;
@@ -173,7 +188,11 @@ void Connection::on_read(std::size_t n) {
     }
     if (bytes.empty()) return;
   }
+  if (context_.traffic != nullptr)
+    context_.traffic->of(fsm_.key().endpoint).successes.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t life = life_;
+  // The client that gets this reply may have more to say.
+  if (dedicated_) context_.busy_poll.expect(now);
   const auto status = mux_.on_bytes(bytes, now);
   // Known before the clients are served: one that takes its replies at once says resume() right
   // there.
@@ -223,6 +242,7 @@ void Connection::flush() {
       break;
     }
   }
+  if (dedicated_ && !mux_.idle()) context_.busy_poll.expect(state::now());
   if (was_congested_ && mux_.unwritten_bytes() < kHighWater / 4) {
     was_congested_ = false;
     context_.sink.on_uncongested();
@@ -245,6 +265,12 @@ void Connection::on_tick(state::Nanos now) {
     fail(FailureKind::kTimeout, "no reply in time");
     return;
   }
+  if (retire_at_ != 0 && now >= retire_at_) {
+    retire_at_ = 0;
+    fail(FailureKind::kClosed, "the upstream's layout has changed");
+    return;
+  }
+  if (fsm_.wants_to_connect(now) && !context_.reconnects.take(now)) return;
   perform(fsm_.on_tick(now, net::random_bits()));
 }
 

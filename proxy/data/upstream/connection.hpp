@@ -16,9 +16,12 @@
 #include "proxy/data/upstream/connection_fsm.hpp"
 #include "proxy/data/upstream/lane.hpp"
 #include "proxy/data/upstream/multiplexer.hpp"
+#include "proxy/net/busy_poll.hpp"
+#include "proxy/net/connect_rate.hpp"
 #include "proxy/net/socket.hpp"
 #include "proxy/net/turn_end.hpp"
 #include "proxy/state/counters.hpp"
+#include "proxy/state/endpoint_traffic.hpp"
 #include "proxy/state/own_connections.hpp"
 #include "proxy/state/published.hpp"
 #include "proxy/state/topology_snapshot.hpp"
@@ -30,10 +33,13 @@ struct UpstreamContext {
   boost::asio::io_context& io;
   ReplySink& sink;
   net::TurnEnd& turn_end;
+  net::BusyPoll& busy_poll;
   state::Counters& counters;
   const state::Published<state::TopologySnapshot>& topology;
   state::Nanos connect_timeout;
   TimeLimits time_limits;
+  net::ConnectRate reconnects{};              // of the whole worker
+  state::EndpointTraffic* traffic = nullptr;  // null: nobody wants to know
 };
 
 class Connection : public Lane,
@@ -77,6 +83,10 @@ class Connection : public Lane,
 
   void resume() override;
 
+  /// Its endpoint is not what it was connected for any more: what is outstanding has until `at`.
+  void retire(state::Nanos at) {
+    if (retire_at_ == 0) retire_at_ = at;
+  }
   void on_tick(state::Nanos now);
   void flush() override;
 
@@ -89,6 +99,7 @@ class Connection : public Lane,
   void read();
   void on_read(std::size_t n);
   void fail(FailureKind kind, std::string_view detail);
+  void note_failure(FailureKind kind);
   void shut();
   void want_flush() {
     if (flush_wanted_) return;
@@ -103,7 +114,8 @@ class Connection : public Lane,
   net::Socket socket_;
   state::OwnConnections::Entry own_;
   std::vector<char> buffer_;
-  std::uint64_t life_ = 0;  // of the socket: late handlers of an earlier one do nothing
+  std::uint64_t life_ = 0;      // of the socket: late handlers of an earlier one do nothing
+  state::Nanos retire_at_ = 0;  // 0: never
   bool dedicated_;
   bool counted_ = false;  // in the established gauge
   bool flush_wanted_ = false;

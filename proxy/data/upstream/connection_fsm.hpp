@@ -59,6 +59,10 @@ class ConnectionFsm {
   Action on_tick(state::Nanos now, std::uint64_t random);
 
   Status status() const { return status_; }
+  /// The next tick begins another attempt.
+  bool wants_to_connect(state::Nanos now) const {
+    return status_ == Status::kBackoff && now >= deadline_;
+  }
   bool accepts_commands() const {
     return status_ == Status::kLive || status_ == Status::kConnecting ||
            status_ == Status::kHandshake;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "proxy/state/topology_snapshot.hpp"
+
 namespace pillion::data::upstream {
 
 /// Credentials. An empty password means: say nothing (the upstream's default user).
@@ -24,6 +26,8 @@ struct ChannelKey {
   Identity identity;
   std::uint32_t database = 0;
   int protocol = 2;  // RESP version
+  state::EndpointId endpoint = 0;
+  bool readonly = false;  // a replica of a cluster, told that its data are good enough
 
   auto operator<=>(const ChannelKey&) const =
       default;  // NOLINT(modernize-use-nullptr): clang-tidy 14

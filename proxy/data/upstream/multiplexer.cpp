@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/cluster/redirect.hpp"
+#include "protocol/resp/request_parser.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/upstream/lane.hpp"
 
@@ -16,6 +18,26 @@ constexpr std::size_t kCompactFrom = 64 * 1024;
 constexpr std::size_t kKeepBuffer = 1024 * 1024;
 // An invalidation names the keys of one command at the most.
 constexpr std::size_t kMaxPush = 64UL * 1024 * 1024;
+
+state::Nanos limit_of(TimeLimit limit, const TimeLimits& limits) {
+  switch (limit) {
+    case TimeLimit::kScript:
+      return limits.script;
+    case TimeLimit::kReplica:
+      return limits.replica;
+    case TimeLimit::kCommand:
+    case TimeLimit::kNone:
+      break;
+  }
+  return limits.command;
+}
+
+bool refuses(std::string_view begun, std::string_view rest) {
+  if (begun.empty()) return cluster::may_redirect(rest);
+  std::string head(begun.substr(0, 3));
+  head += rest.substr(0, 3);
+  return cluster::may_redirect(head);
+}
 
 }  // namespace
 
@@ -97,6 +119,30 @@ void Multiplexer::finish_front() {
   }
 }
 
+/// The canonical bytes of the oldest unanswered command of the front run; empty when they were not
+/// kept.
+std::string_view Multiplexer::request_of_next(const Run& run) const {
+  if (run.large) return {};
+  std::string_view rest = std::string_view(bytes_).substr(answered_, run.bytes);
+  resp::RequestParser parser;
+  for (std::uint32_t i = 0; i <= run.answered; ++i) {
+    if (parser.parse(rest) != resp::RequestParser::Result::kCommand) return {};
+    if (i == run.answered) return rest.substr(0, parser.consumed());
+    rest.remove_prefix(parser.consumed());
+  }
+  return {};
+}
+
+/// `request` is that of a reply which may be a refusal, else empty.
+void Multiplexer::deliver(const Requester& to, std::string_view whole, std::uint32_t frames,
+                          std::string_view request) {
+  if (request.empty()) {
+    sink_.on_replies(to, whole, frames);
+  } else {
+    sink_.on_refused(to, whole, request);
+  }
+}
+
 Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos now) {
   last_bytes_at_ = now;
   Flow flow = Flow::kGoOn;
@@ -122,18 +168,24 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
     std::size_t used = 0;
     while (frames < run.unanswered && end < bytes.size()) {
       if (accepts_pushes_ && frames > 0 && bytes[end] == '>') break;
+      // An error goes out by itself: it may be a refusal.
+      const bool error = (between_replies || frames > 0) && bytes[end] == '-';
+      if (error && frames > 0) break;
       status = scanner_.feed(bytes.substr(end), used);
       if (status != resp::FrameScanner::Status::kFrame) break;
       if (scanner_.type() == '>') return Status::kProtocolError;
       end += used;
       ++frames;
-      if (streaming_ || !partial_.empty()) break;  // the rest of a split reply goes out by itself
+      // So does the rest of a split reply.
+      if (error || streaming_ || !partial_.empty()) break;
     }
 
     if (frames > 0) {
       const std::string_view whole = bytes.substr(0, end);
       const Requester to = run.to;
       const bool check = run.check;
+      std::string request;
+      if (!streaming_ && frames == 1 && refuses(partial_, whole)) request = request_of_next(run);
       run.unanswered -= frames;
       run.answered += frames;
       outstanding_ -= frames;
@@ -147,10 +199,10 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
         flow = sink_.on_fragment(to, whole, true);
       } else if (!partial_.empty()) {
         partial_.append(whole);
-        sink_.on_replies(to, partial_, frames);
-        partial_.clear();
+        const std::string frame = std::exchange(partial_, {});
+        deliver(to, frame, frames, request);
       } else {
-        sink_.on_replies(to, whole, frames);
+        deliver(to, whole, frames, request);
       }
       bytes.remove_prefix(end);
       if (status == resp::FrameScanner::Status::kFrame) continue;
@@ -239,7 +291,7 @@ bool Multiplexer::overdue(state::Nanos now, const TimeLimits& limits) const {
   if (pending_.empty()) return false;
   const Run& run = pending_.front();
   if (run.limit == TimeLimit::kNone) return false;
-  const state::Nanos timeout = run.limit == TimeLimit::kScript ? limits.script : limits.command;
+  const state::Nanos timeout = limit_of(run.limit, limits);
   const bool arriving = streaming_ || !partial_.empty();
   const state::Nanos since = arriving ? std::max(run.sent_at, last_bytes_at_) : run.sent_at;
   return now - since > timeout;

@@ -27,6 +27,7 @@ namespace pillion::data::upstream {
 struct TimeLimits {
   state::Nanos command = 5 * state::kSecond;
   state::Nanos script = 60 * state::kSecond;
+  state::Nanos replica = 250 * state::kMillisecond;
 };
 
 class Multiplexer {
@@ -97,6 +98,9 @@ class Multiplexer {
   };
 
   void finish_front();
+  void deliver(const Requester& to, std::string_view whole, std::uint32_t frames,
+               std::string_view request);
+  std::string_view request_of_next(const Run& run) const;
   Status on_push_bytes(std::string_view& bytes);
 
   ReplySink& sink_;

@@ -10,6 +10,7 @@ constexpr state::Nanos kIdleLife = 30 * state::kSecond;     // of a dedicated co
 constexpr state::Nanos kChannelLife = 60 * state::kSecond;  // of a channel without clients
 constexpr std::size_t kMaxIdle = 64;                        // dedicated ones kept per channel
 constexpr state::Nanos kWarmLife = 10 * state::kSecond;     // for so long after the latest use
+constexpr state::Nanos kGrace = 250 * state::kMillisecond;  // for answers of who left
 constexpr std::uint32_t kExtraShared = 4;  // opened while others carry a large reply
 
 /// A connection that just ended has nothing outstanding, and is the worst choice for all that.
@@ -157,6 +158,28 @@ void Pool::on_tick(state::Nanos now) {
   }
   dedicated_.assign(alive.begin(), alive.end());
   for (const auto& connection : alive) connection->on_tick(now);
+}
+
+void Pool::on_topology(const state::TopologySnapshot& snapshot, state::Nanos now) {
+  std::array<state::NodeRole, state::kMaxEndpoints> roles{};
+  roles[snapshot.primary.id] = state::NodeRole::kPrimary;
+  for (const state::Node& node : snapshot.nodes) roles[node.endpoint.id] = node.role;
+  const auto ended = [&](const Connection& connection) {
+    const state::EndpointId id = connection.key().endpoint;
+    const bool was_primary = roles_[id] == state::NodeRole::kPrimary;
+    return was_primary ? roles[id] != state::NodeRole::kPrimary
+                       : roles_[id] != roles[id] && roles[id] == state::NodeRole::kUnknown;
+  };
+  for (const auto& [key, channel] : channels_) {
+    for (const auto& connection : channel->shared_) {
+      if (ended(*connection)) connection->retire(now + kGrace);
+    }
+  }
+  for (const auto& weak : dedicated_) {
+    const auto connection = weak.lock();
+    if (connection && ended(*connection)) connection->retire(now + kGrace);
+  }
+  roles_ = roles;
 }
 
 void Pool::close_all() {

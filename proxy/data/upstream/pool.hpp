@@ -5,6 +5,7 @@
 // against a limit of the worker; idle ones are closed after a while.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -65,6 +66,9 @@ class Pool : public LaneProvider {
                  state::Nanos now) override;
 
   void on_tick(state::Nanos now);
+  /// Connections to endpoints that left, or that are a primary no longer, end after a moment for
+  /// what is under way on them: nobody must wait for a server that has nothing to say any more.
+  void on_topology(const state::TopologySnapshot& snapshot, state::Nanos now);
   void close_all();
 
  private:
@@ -77,7 +81,8 @@ class Pool : public LaneProvider {
   UpstreamContext& context_;
   Options options_;
   std::map<ChannelKey, std::unique_ptr<Channel>> channels_;
-  Channel* latest_ = nullptr;                         // nearly every call asks for the same one
+  Channel* latest_ = nullptr;  // nearly every call asks for the same one
+  std::array<state::NodeRole, state::kMaxEndpoints> roles_{};  // as of the latest snapshot
   std::vector<std::weak_ptr<Connection>> dedicated_;  // all alive, leased or idle; for ticks
 };
 

@@ -1,6 +1,7 @@
 #include "tests/component/coherence/fake_redis.hpp"
 
 #include <cstdlib>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 
@@ -145,8 +146,9 @@ void FakeRedis::touch(const Place& place) {
   for (const Handle& connection : connections_) {
     if (connection->watched.count(place) != 0) connection->watch_broken = true;
   }
+  touched_.push_back(place.second);
   const auto readers = tracked_.find(place.second);
-  if (readers == tracked_.end()) return;
+  if (readers == tracked_.end() || !owns(place.second)) return;
   push(readers->second, ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + bulk(place.second));
   tracked_.erase(readers);
 }
@@ -158,6 +160,7 @@ void FakeRedis::announce_expired(std::uint32_t database, const Arguments& argume
 }
 
 void FakeRedis::flush() {
+  flushed_ = true;
   state_.clear();
   unannounced_.clear();
   tracked_.clear();
@@ -254,6 +257,7 @@ std::string FakeRedis::write(Connection& connection, const Arguments& arguments)
 
 std::string FakeRedis::execute_data(Connection& connection, const Arguments& arguments) {
   if (connection.user != "default") return "-NOPERM this user may touch no key\r\n";
+  if (const std::string refused = refusal(connection, arguments); !refused.empty()) return refused;
   announce_expired(connection.database, arguments);
   if (!is_read(arguments)) {
     cause_ = canonical(arguments);
@@ -327,6 +331,8 @@ std::string FakeRedis::execute(Connection& connection, const Arguments& argument
   }
   if (name == "PING") return arguments.size() > 1 ? bulk(arguments[1]) : "+PONG\r\n";
   if (name == "ROLE") return "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n";
+  if (name == "INFO") return replication();
+  if (name == "CLUSTER") return cluster(arguments);
   if (name == "SELECT") {
     connection.database = static_cast<std::uint32_t>(std::stoul(arguments[1]));
     return "+OK\r\n";
@@ -357,11 +363,18 @@ void FakeRedis::execute_next(const Handle& connection) {
     arguments.emplace_back(parser.command().arg(i));
   connection->input.erase(0, parser.consumed());
   state_ = history_.back().state;
+  // A replica drops what is over only when its primary does, and shows it to nobody.
+  for (auto it = state_.begin(); primary_ != nullptr && it != state_.end();) {
+    const state::Nanos end = it->second.expires_at;
+    it = end != 0 && end < clock_ ? state_.erase(it) : std::next(it);
+  }
   cause_.clear();
+  touched_.clear();
+  flushed_ = false;
   current_ = connection.get();
   std::string reply = execute(*connection, arguments);
   current_ = nullptr;
-  if (!cause_.empty()) history_.push_back({clock_, cause_, false, state_});
+  if (!cause_.empty()) note();
   if (connection->open) {
     connection->output.push_back(std::move(reply));
     for (std::string& frame : own_pushes_) connection->output.push_back(std::move(frame));
@@ -373,8 +386,69 @@ void FakeRedis::execute_foreign(const Arguments& arguments) {
   Connection stranger;
   state_ = history_.back().state;
   cause_.clear();
+  touched_.clear();
+  flushed_ = false;
   execute(stranger, arguments);
-  if (!cause_.empty()) history_.push_back({clock_, cause_, false, state_});
+  if (!cause_.empty()) note();
+}
+
+void FakeRedis::note() {
+  history_.push_back({clock_, cause_, false, state_, touched_, flushed_});
+}
+
+void FakeRedis::replicate() {
+  const Event& next = primary_->history_[history_.size()];
+  state_ = next.state;
+  if (next.flushed) {
+    flush();
+    state_ = next.state;
+  }
+  const std::vector<std::string> keys = next.touched;
+  for (const std::string& key : keys) touch({0, key});
+  history_.push_back(next);
+}
+
+void FakeRedis::resync() {
+  connected_ = true;
+  flush();
+  history_ = primary_->history_;
+}
+
+std::string FakeRedis::replication() const {
+  // Events are the bytes of its stream; a replica that was promoted has the same history still.
+  const std::string offset = std::to_string(history_.size());
+  std::string text = "# Replication\r\n";
+  if (primary_ == nullptr) {
+    text += "role:master\r\nmaster_replid:abc\r\nmaster_repl_offset:" + offset + "\r\n";
+  } else {
+    text += std::string("role:slave\r\nmaster_link_status:") + (connected_ ? "up" : "down") +
+            "\r\nmaster_replid:abc\r\nslave_repl_offset:" + offset + "\r\n";
+  }
+  return bulk(text);
+}
+
+std::string FakeRedis::cluster(const Arguments& arguments) const {
+  if (arguments[1] == "MYID") return bulk("me");
+  if (arguments[1] == "INFO")
+    return bulk(std::string("cluster_state:") + (down_ ? "fail" : "ok") + "\r\n");
+  std::string out;
+  resp::append_array_header(out, 'z' - 'a' + 1);
+  for (char slot = 'a'; slot <= 'z'; ++slot) {
+    const std::string owner = lost_.count(slot) == 0 ? "me" : "other";
+    out += "*3\r\n" + integer(slot) + integer(slot) + "*3\r\n" + bulk("10.0.0.1") +
+           integer(7000) + bulk(owner);
+  }
+  return out;
+}
+
+/// What a fill link is told instead of an answer.
+std::string FakeRedis::refusal(const Connection& connection, const Arguments& arguments) const {
+  if (!cluster_ || !connection.tracking) return {};
+  if (down_) return "-CLUSTERDOWN The cluster is down\r\n";
+  for (const std::string& key : keys_of(arguments)) {
+    if (!owns(key)) return "-MOVED " + std::to_string(key[0]) + " 10.0.0.2:7001\r\n";
+  }
+  return {};
 }
 
 void FakeRedis::expire() {
@@ -388,7 +462,7 @@ void FakeRedis::expire() {
       first = &place;
     }
     if (first == nullptr) return;
-    Event event{at, {}, true, history_.back().state};
+    Event event{at, {}, true, history_.back().state, {}, false};
     unannounced_.insert(*first);
     event.state.erase(*first);
     history_.push_back(std::move(event));

@@ -8,6 +8,11 @@
 //   - FLUSHALL appends a null push to every tracking connection; SWAPDB appends nothing
 //   - a key whose time is over is gone at once, but the push for it comes only when somebody looks
 //
+// It may replicate another: it then executes that one's writes one by one, when it is told to, and
+// pushes to its own trackers as it does. It may be a node of a cluster: it then owns what it has not
+// lost. Whatever it lost is written elsewhere from there on, and nothing of that reaches its
+// trackers; other connections speak to the cluster as a whole. A key's slot is its first letter.
+//
 // It keeps every state it was ever in: that is what answers are judged against.
 #pragma once
 
@@ -44,6 +49,8 @@ struct Event {
   std::string cause;  // canonical bytes of the command; empty: an expiry
   bool expiry = false;
   State state;  // from here on
+  std::vector<std::string> touched = {};  // keys to be invalidated
+  bool flushed = false;
 };
 
 bool is_read(const Arguments& arguments);
@@ -71,6 +78,32 @@ class FakeRedis {
   using Handle = std::shared_ptr<Connection>;
 
   explicit FakeRedis(const state::Nanos& clock) : clock_(clock) { history_.emplace_back(); }
+  /// A replica of another.
+  FakeRedis(const state::Nanos& clock, const FakeRedis& primary) : clock_(clock) {
+    history_.emplace_back();
+    primary_ = &primary;
+  }
+
+  // A replica:
+  /// Its primary has written what it has not.
+  bool is_behind() const {
+    return primary_ != nullptr && connected_ && history_.size() < primary_->history_.size();
+  }
+  /// Executes the next of its primary's writes. Precondition: is_behind().
+  void replicate();
+  /// Its connection to its primary, which it goes on answering without.
+  void set_connected(bool connected) { connected_ = connected; }
+  /// Copies all of its primary at once: trackers are told to forget everything, when it is there.
+  void resync();
+  void promote() { primary_ = nullptr; }
+  void demote(const FakeRedis& primary) { primary_ = &primary; }
+
+  // A node of a cluster:
+  void join_cluster() { cluster_ = true; }
+  /// Another node has taken the slot of these keys; what was there is dropped without a word.
+  void lose_slot(char slot) { lost_.insert(slot); }
+  /// Separated from the rest of its cluster, which goes on without it.
+  void set_down(bool down) { down_ = down; }
 
   Handle connect(std::uint32_t database, int protocol, std::string user);
   /// The peer left: nothing more is sent. What it had sent before may still be executed.
@@ -95,11 +128,23 @@ class FakeRedis {
   void announce_expired(std::uint32_t database, const Arguments& arguments);
   void push(const std::set<Connection*>& to, const std::string& frame);
   void flush();
+  void note();
+  bool owns(const std::string& key) const { return !down_ && lost_.count(key[0]) == 0; }
+  std::string replication() const;
+  std::string cluster(const Arguments& arguments) const;
+  std::string refusal(const Connection& connection, const Arguments& arguments) const;
 
   const state::Nanos& clock_;
   std::vector<Event> history_;
   State state_;  // of the command under way
   std::string cause_;
+  std::vector<std::string> touched_;
+  bool flushed_ = false;
+  const FakeRedis* primary_ = nullptr;  // null: it is one itself
+  bool connected_ = true;
+  bool cluster_ = false;
+  bool down_ = false;
+  std::set<char> lost_;
   std::set<Handle> connections_;
   std::map<std::string, std::set<Connection*>> tracked_;
   std::set<Place> unannounced_;  // expired, nobody looked yet

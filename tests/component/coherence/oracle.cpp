@@ -34,7 +34,7 @@ bool fits(const Call& call) {
 
 std::vector<std::size_t> Oracle::events_of(const Call& call) const {
   std::vector<std::size_t> events;
-  const auto& history = upstream_.history();
+  const auto& history = upstream_->history();
   for (std::size_t i = 1; i < history.size(); ++i) {
     if (history[i].cause.find(call.raw) != std::string::npos) events.push_back(i);
   }
@@ -42,7 +42,7 @@ std::vector<std::size_t> Oracle::events_of(const Call& call) const {
 }
 
 bool Oracle::changes(std::size_t event, const Call& read) const {
-  const auto& history = upstream_.history();
+  const auto& history = upstream_->history();
   return read_reply(history[event].state, read.database, read.arguments, read.protocol) !=
          read_reply(history[event - 1].state, read.database, read.arguments, read.protocol);
 }
@@ -79,7 +79,7 @@ std::string Oracle::judge(const std::vector<Call>& calls, std::size_t index) {
 
 std::string Oracle::judge_read(const std::vector<Call>& calls, std::size_t index) {
   const Call& call = calls[index];
-  const auto& history = upstream_.history();
+  const auto& history = upstream_->history();
   std::vector<std::size_t> states;
   for (std::size_t i = 0; i < history.size(); ++i) {
     if (read_reply(history[i].state, call.database, call.arguments, call.protocol) == call.reply)

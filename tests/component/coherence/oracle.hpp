@@ -44,7 +44,10 @@ struct Call {
 class Oracle {
  public:
   Oracle(const FakeRedis& upstream, state::Nanos max_staleness, bool monotonic)
-      : upstream_(upstream), max_staleness_(max_staleness), monotonic_(monotonic) {}
+      : upstream_(&upstream), max_staleness_(max_staleness), monotonic_(monotonic) {}
+
+  /// Another node is the primary now, with the same history up to here.
+  void follow(const FakeRedis& upstream) { upstream_ = &upstream; }
 
   /// `calls`: of this session, in order; `index` was just answered. Empty when all is well.
   std::string judge(const std::vector<Call>& calls, std::size_t index);
@@ -58,7 +61,7 @@ class Oracle {
   std::vector<std::size_t> events_of(const Call& call) const;
   bool changes(std::size_t event, const Call& read) const;
 
-  const FakeRedis& upstream_;
+  const FakeRedis* upstream_;
   state::Nanos max_staleness_;
   bool monotonic_;
   std::vector<std::size_t> released_;  // events of own writes, in the order of their replies

@@ -59,15 +59,6 @@ config::Cache cache_settings() {
   return settings;
 }
 
-std::shared_ptr<const state::TopologySnapshot> healthy() {
-  auto snapshot = std::make_shared<state::TopologySnapshot>();
-  snapshot->up = true;
-  snapshot->role = "master";
-  snapshot->redis_version = "7.0.15";
-  snapshot->mode = "standalone";
-  return snapshot;
-}
-
 }  // namespace
 
 Arguments parse_words(const std::string& text) {
@@ -89,9 +80,9 @@ Arguments parse_words(const std::string& text) {
 
 std::string Step::text() const {
   static constexpr const char* kNames[] = {
-      "client",        "link-reply",    "link-half",   "lane-reply", "posted",
-      "link-executes", "lane-executes", "stranger",    "clock",      "tick",
-      "cut-link",      "cut-lane",      "connect-link"};
+      "client",        "link-reply",    "link-half",  "lane-reply", "posted",
+      "link-executes", "lane-executes", "replicates", "stranger",   "clock",
+      "tick",          "cut-link",      "cut-lane",   "connect-link"};
   return std::string(kNames[static_cast<std::size_t>(kind)]) + " " + std::to_string(index);
 }
 
@@ -102,8 +93,9 @@ class World::Lane : public data::upstream::Lane {
       : world_(world),
         registry_(registry),
         mux_(registry),
-        connection_(world.upstream_.connect(key.database, key.protocol,
-                                            std::string(key.identity.acl_user()))),
+        node_(world.upstream()),
+        connection_(node_.connect(key.database, key.protocol,
+                                  std::string(key.identity.acl_user()))),
         shared_(shared) {}
 
   bool accepts_commands() const override { return alive_; }
@@ -124,7 +116,7 @@ class World::Lane : public data::upstream::Lane {
   void resume() override {}
   void close() override {
     if (!std::exchange(alive_, false)) return;
-    world_.upstream_.disconnect(connection_);
+    node_.disconnect(connection_);
     mux_.fail({data::FailureKind::kClosed, "cut"});
     registry_.on_batch_end();
   }
@@ -139,7 +131,7 @@ class World::Lane : public data::upstream::Lane {
   }
   void execute() {
     if (alive_) write();
-    world_.upstream_.execute_next(connection_);
+    node_.execute_next(connection_);
   }
   bool has_reply() const { return alive_ && !connection_->output.empty(); }
   void deliver() {
@@ -161,6 +153,7 @@ class World::Lane : public data::upstream::Lane {
   World& world_;
   Registry& registry_;
   data::upstream::Multiplexer mux_;
+  FakeRedis& node_;
   FakeRedis::Handle connection_;
   bool shared_;
   bool alive_ = true;
@@ -196,6 +189,37 @@ class World::Lanes : public data::upstream::LaneProvider {
   std::map<data::upstream::ChannelKey, std::shared_ptr<Lane>> shared_;
 };
 
+/// Reads go to replicas in turn, or each key's to one of them; to the primary where that is not
+/// fresh enough.
+class Spread : public data::fill::FetchRouter {
+ public:
+  Spread(const data::fill::LinkSet& links, const Scenario& scenario)
+      : links_(links), replicas_(scenario.replicas), by_key_(scenario.key_affinity) {}
+
+  void use(std::vector<state::EndpointId> nodes) { nodes_ = std::move(nodes); }
+
+  data::fill::FetchRoute link_for(std::span<const data::fill::FetchName> keys,
+                                  state::Nanos now) override {
+    if (replicas_ > 0) {
+      const std::size_t turn = by_key_ ? static_cast<std::size_t>(keys[0].key[0]) : turn_++;
+      const state::EndpointId chosen = nodes_[1 + turn % replicas_];
+      bool fresh = true;
+      for (const data::fill::FetchName& key : keys)
+        fresh = links_.fresh(chosen, key.name, now) && fresh;
+      FillLink* const link = links_.fetching(chosen);
+      if (fresh && link != nullptr) return {link, false};
+    }
+    return {links_.fetching(nodes_[0]), by_key_ && replicas_ > 0};
+  }
+
+ private:
+  const data::fill::LinkSet& links_;
+  std::size_t replicas_;
+  bool by_key_;
+  std::size_t turn_ = 0;
+  std::vector<state::EndpointId> nodes_;  // the primary first
+};
+
 /// No world subscribes to anything.
 struct NoCouriers : data::pubsub::Couriers {
   void to_hub(std::function<void(data::pubsub::Hub&)>) override {}
@@ -211,6 +235,13 @@ struct World::Worker {
       : turn_end(idle_io()),
         registry(index, *world.peers_, turn_end),
         lanes(world, registry),
+        links({world.cache_, world.links_, world.invalidator_, world.replication_, registry,
+               counters},
+              link_options(world, index),
+              [this, &world](std::unique_ptr<FillLinkFsm> fsm) {
+                return world.make_link(*this, std::move(fsm));
+              }),
+        router(links, world.scenario_),
         reader(world.cache_, world.rules_, counters),
         fanout({}, couriers, registry, census, counters),
         context{.lanes = lanes,
@@ -227,16 +258,18 @@ struct World::Worker {
                 .worker = index,
                 .identity = {},
                 .upstream_name = "fake"} {
-    data::fill::FillLinkOptions options;
-    options.link = static_cast<cache::LinkId>(index);
-    options.max_entry_bytes = world.scenario_.max_entry_bytes;
-    options.commands = world.commands_;
-    auto machine = std::make_unique<FillLinkFsm>(std::move(options), world.cache_, world.links_,
-                                                 world.invalidator_, registry, counters);
-    fsm = machine.get();
-    link = std::make_shared<FillLink>(idle_io(), turn_end, world.topology_, std::move(machine));
-    reader.use_link(link.get());
-    registry.use_link(link, world.links_);
+    reader.use_router(&router);
+    registry.use_links(&links, world.links_, world.invalidator_);
+  }
+
+  static data::fill::LinkSetOptions link_options(const World& world, std::uint32_t index) {
+    data::fill::LinkSetOptions options;
+    options.worker = index;
+    options.replicas = world.scenario_.replicas > 0;
+    options.key_affinity = world.scenario_.key_affinity;
+    options.link.max_entry_bytes = world.scenario_.max_entry_bytes;
+    options.link.commands = world.commands_;
+    return options;
   }
 
   state::Counters counters;
@@ -247,12 +280,21 @@ struct World::Worker {
   data::session::AllClients all_clients;
   data::pubsub::Census census;
   data::request::ScriptStore scripts;
+  data::fill::LinkSet links;
+  Spread router;
   data::request::Reader reader;
   data::pubsub::Fanout fanout;
   data::session::SessionContext context;
-  FillLinkFsm* fsm = nullptr;
-  std::shared_ptr<FillLink> link;
-  FakeRedis::Handle wire;  // of the link; null while it is down
+};
+
+/// What is between a link and its node.
+struct World::Wire {
+  Worker& worker;
+  FakeRedis& node;
+  FillLinkFsm* fsm;                // of the link
+  std::shared_ptr<FillLink> link;  // kept, so that the machine stays
+  FakeRedis::Handle end;           // null while the link is down
+  bool closed = false;             // its worker has it no longer
 };
 
 #pragma GCC diagnostic pop
@@ -290,7 +332,7 @@ class World::Client : public data::session::Client {
       call.session = session_number_;
       call.protocol = protocol_;
       call.called_at = manual_now;
-      call.called_after = world_.upstream_.history().size() - 1;
+      call.called_after = world_.upstream().history().size() - 1;
       call.releases = world_.oracle_.releases();
       call.sightings = world_.oracle_.sightings();
       const std::string& name = call.arguments[0];
@@ -385,27 +427,93 @@ class World::Client : public data::session::Client {
   bool sending_ = false;
 };
 
+std::vector<std::unique_ptr<FakeRedis>> World::make_nodes(const Scenario& scenario) {
+  std::vector<std::unique_ptr<FakeRedis>> nodes;
+  nodes.push_back(std::make_unique<FakeRedis>(manual_now));
+  if (scenario.cluster) nodes[0]->join_cluster();
+  for (std::uint32_t i = 0; i < scenario.replicas; ++i)
+    nodes.push_back(std::make_unique<FakeRedis>(manual_now, *nodes[0]));
+  return nodes;
+}
+
+std::shared_ptr<const state::TopologySnapshot> World::snapshot() const {
+  auto snapshot = std::make_shared<state::TopologySnapshot>();
+  snapshot->up = true;
+  snapshot->role = "master";
+  snapshot->redis_version = "7.0.15";
+  snapshot->mode = "standalone";
+  if (scenario_.cluster) snapshot->kind = state::TopologyKind::kCluster;
+  state::Shard shard;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    state::Node node;
+    node.endpoint.id = static_cast<state::EndpointId>(i);
+    node.endpoint.name = "node" + std::to_string(i);
+    node.role = i == primary_ ? state::NodeRole::kPrimary : state::NodeRole::kReplica;
+    node.in_rotation = true;
+    if (i == primary_) {
+      shard.primary = node.endpoint.id;
+      snapshot->primary = node.endpoint;
+    } else {
+      shard.replicas.push_back(node.endpoint.id);
+    }
+    snapshot->nodes.push_back(node);
+  }
+  snapshot->shards.push_back(shard);
+  return snapshot;
+}
+
+void World::announce_topology() {
+  topology_.publish(snapshot());
+  std::vector<state::EndpointId> order = {static_cast<state::EndpointId>(primary_)};
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (i != primary_) order.push_back(static_cast<state::EndpointId>(i));
+  }
+  for (const auto& worker : workers_) {
+    worker->router.use(order);
+    worker->links.on_topology(*topology_.load(), manual_now);
+  }
+  for (const auto& wire : wires_) {
+    if (wire->worker.links.find(wire->fsm->options().endpoint) == wire->link.get()) continue;
+    if (wire->end) wire->node.disconnect(wire->end);
+    wire->end = nullptr;
+    wire->closed = true;
+  }
+}
+
+std::shared_ptr<FillLink> World::make_link(Worker& worker, std::unique_ptr<FillLinkFsm> machine) {
+  FillLinkFsm* const fsm = machine.get();
+  auto link = std::make_shared<FillLink>(idle_io(), worker.turn_end, topology_, std::move(machine));
+  auto wire = std::unique_ptr<Wire>(
+      new Wire{worker, *nodes_[fsm->options().endpoint], fsm, link, nullptr, false});
+  wires_.push_back(std::move(wire));
+  fsm->start(manual_now);
+  return link;
+}
+
 World::World(const Scenario& scenario)
     : scenario_(scenario),
-      upstream_(manual_now),
-      oracle_(upstream_, state::kSecond, scenario.monotonic),
+      nodes_(make_nodes(scenario)),
+      oracle_(*nodes_[0], state::kSecond, scenario.monotonic),
       cache_({1UL << 20, scenario.max_entry_bytes, state::kSecond}, links_),
-      invalidator_(cache_, links_, scenario.workers),
+      tokens_(scenario.replicas > 0),
+      invalidator_(cache_, links_, tokens_),
       rules_(cache_settings()),
-      topology_(healthy()) {
+      topology_(snapshot()) {
   manual_now = 1'000 * state::kSecond;
   for (const command::CacheRule& rule : command::cache_rules()) commands_.push_back(rule.name);
   peers_ = std::make_unique<PostBoxes>(scenario.workers);
-  for (std::uint32_t i = 0; i < scenario.workers; ++i) {
+  for (std::uint32_t i = 0; i < scenario.workers; ++i)
     workers_.push_back(std::make_unique<Worker>(*this, i));
-    workers_.back()->fsm->start(manual_now);
-  }
+  announce_topology();
+  settle();
+  // Replicas wait for a sample of their primary.
+  for (int round = 0; round < 4 && scenario.replicas > 0; ++round) tick();
   settle();
   for (const ClientScript& script : scenario_.clients)
     clients_.push_back(new_client(script.worker, script.protocol));
   for (const Preparation& preparation : scenario_.preparations) {
     if (preparation.client < 0) {
-      upstream_.execute_foreign(parse_words(preparation.command));
+      upstream().execute_foreign(parse_words(preparation.command));
     } else {
       clients_[static_cast<std::size_t>(preparation.client)]->send({preparation.command});
     }
@@ -429,50 +537,110 @@ std::shared_ptr<World::Client> World::new_client(std::uint32_t worker, int proto
   return client;
 }
 
-void World::connect_link(Worker& worker) {
-  worker.wire = upstream_.connect(0, 3, "default");
-  worker.fsm->on_connected(manual_now);
+void World::connect_link(Wire& wire) {
+  wire.end = wire.node.connect(0, 3, "default");
+  wire.fsm->on_connected(manual_now);
 }
 
-void World::cut_link(Worker& worker) {
-  upstream_.disconnect(worker.wire);
-  worker.wire = nullptr;
-  worker.fsm->on_failed("cut", manual_now, 0);
-  worker.fsm->end_batch();
+void World::cut_link(Wire& wire) {
+  wire.node.disconnect(wire.end);
+  wire.end = nullptr;
+  wire.fsm->on_failed("cut", manual_now, 0);
+  wire.fsm->end_batch();
 }
 
-void World::tick_link(Worker& worker) {
-  const auto action = worker.fsm->on_tick(manual_now, 0);
-  if (action == FillLinkFsm::Action::kClose && worker.wire) {
-    upstream_.disconnect(worker.wire);
-    worker.wire = nullptr;
+void World::tick_link(Wire& wire) {
+  if (wire.closed) return;
+  const auto action = wire.fsm->on_tick(manual_now, 0);
+  if (action == FillLinkFsm::Action::kClose && wire.end) {
+    wire.node.disconnect(wire.end);
+    wire.end = nullptr;
   }
-  worker.fsm->end_batch();
+  wire.fsm->end_batch();
 }
 
-void World::deliver_to_link(Worker& worker, bool half) {
-  std::string& front = worker.wire->output.front();
+void World::tick_links() {
+  for (std::size_t i = 0; i < wires_.size(); ++i) tick_link(*wires_[i]);
+  for (const auto& worker : workers_) {
+    worker->registry.on_tick(manual_now);
+    worker->registry.on_batch_end();
+  }
+}
+
+void World::deliver_to_link(Wire& wire, bool half) {
+  std::string& front = wire.end->output.front();
   std::string bytes = half ? front.substr(0, front.size() / 2) : front;
   if (half) {
     front.erase(0, bytes.size());
   } else {
-    worker.wire->output.pop_front();
+    wire.end->output.pop_front();
   }
-  const auto action = worker.fsm->on_bytes(bytes, manual_now, 0);
-  if (action == FillLinkFsm::Action::kClose) blame("a fill link broke: " + worker.fsm->reason());
-  worker.fsm->end_batch();
+  const auto action = wire.fsm->on_bytes(bytes, manual_now, 0);
+  if (action == FillLinkFsm::Action::kClose) {
+    // Nobody lies here but about what it is, after a failover.
+    if (scenario_.replicas == 0) blame("a fill link broke: " + wire.fsm->reason());
+    wire.node.disconnect(wire.end);
+    wire.end = nullptr;
+  }
+  wire.fsm->end_batch();
+}
+
+std::string World::ask(std::size_t client, const std::string& command) {
+  clients_[client]->send({command});
+  settle();
+  if (!clients_[client]->idle()) blame("not answered: " + command);
+  return clients_[client]->calls().back().reply;
+}
+
+void World::stranger(const std::string& command) {
+  story_ += "  stranger [" + command + "]\n";
+  upstream().execute_foreign(parse_words(command));
+  settle();
+}
+
+void World::advance(state::Nanos by) {
+  story_ += "  clock +" + std::to_string(by / state::kMillisecond) + " ms\n";
+  manual_now += by;
+  upstream().expire();
+}
+
+void World::tick(std::uint32_t times, state::Nanos by) {
+  for (std::uint32_t i = 0; i < times; ++i) {
+    if (by != 0) advance(by);
+    story_ += "  tick\n";
+    tick_links();
+    settle();
+  }
+}
+
+void World::fail_over(std::size_t replica) {
+  story_ += "  node " + std::to_string(replica) + " is the primary\n";
+  nodes_[replica]->promote();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (i == replica) continue;
+    nodes_[i]->demote(*nodes_[replica]);
+    nodes_[i]->resync();
+  }
+  primary_ = replica;
+  oracle_.follow(upstream());
+  for (const auto& lane : lanes_) lane->close();
+  announce_topology();
+  settle();
 }
 
 std::vector<Step> World::steps() const {
   using Kind = Step::Kind;
   std::vector<Step> result;
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const Worker& worker = *workers_[i];
-    if (worker.fsm->status() == FillLinkFsm::Status::kConnecting)
+  for (std::size_t i = 0; i < wires_.size(); ++i) {
+    const Wire& wire = *wires_[i];
+    if (!wire.closed && wire.fsm->status() == FillLinkFsm::Status::kConnecting)
       result.push_back({Kind::kConnectLink, i});
-    if (!worker.wire) continue;
-    if (!worker.fsm->unwritten().empty() || !worker.wire->input.empty())
+    if (!wire.end) continue;
+    if (!wire.fsm->unwritten().empty() || !wire.end->input.empty())
       result.push_back({Kind::kLinkExecute, i});
+  }
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i]->is_behind() && !replication_held_) result.push_back({Kind::kReplicate, i});
   }
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     if (lanes_[i]->can_execute()) result.push_back({Kind::kLaneExecute, i});
@@ -484,13 +652,14 @@ std::vector<Step> World::steps() const {
     if (clients_[i]->closed() || next == batches.size()) continue;
     if (clients_[i]->idle() || batches[next][0] == "LEAVE") result.push_back({Kind::kIssue, i});
   }
+  for (std::size_t i = 0; i < wires_.size(); ++i) {
+    const Wire& wire = *wires_[i];
+    if (!wire.end || wire.end->output.empty()) continue;
+    result.push_back({Kind::kLinkReply, i});
+    if (scenario_.halves && wire.end->output.front().size() > 8)
+      result.push_back({Kind::kLinkHalf, i});
+  }
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const Worker& worker = *workers_[i];
-    if (worker.wire && !worker.wire->output.empty()) {
-      result.push_back({Kind::kLinkReply, i});
-      if (scenario_.halves && worker.wire->output.front().size() > 8)
-        result.push_back({Kind::kLinkHalf, i});
-    }
     if (!static_cast<const PostBoxes&>(*peers_).empty(i)) result.push_back({Kind::kPosted, i});
   }
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
@@ -499,7 +668,7 @@ std::vector<Step> World::steps() const {
   if (clock_done_ < scenario_.clock_steps.size()) result.push_back({Kind::kClock, 0});
   if (ticks_ < scenario_.ticks) result.push_back({Kind::kTick, 0});
   if (link_cuts_ < scenario_.link_cuts &&
-      workers_[0]->fsm->status() == FillLinkFsm::Status::kLive) {
+      wires_[0]->fsm->status() == FillLinkFsm::Status::kLive) {
     result.push_back({Kind::kCutLink, 0});
   }
   for (std::size_t i = 0; i < lanes_.size() && lane_cuts_ < scenario_.lane_cuts; ++i) {
@@ -528,11 +697,11 @@ void World::perform(const Step& step) {
       return;
     }
     case Kind::kLinkReply:
-      story_ += " " + test::printable(workers_[i]->wire->output.front()) + "\n";
-      deliver_to_link(*workers_[i], false);
+      story_ += " " + test::printable(wires_[i]->end->output.front(), 200) + "\n";
+      deliver_to_link(*wires_[i], false);
       return;
     case Kind::kLinkHalf:
-      deliver_to_link(*workers_[i], true);
+      deliver_to_link(*wires_[i], true);
       break;
     case Kind::kLaneReply:
       lanes_[i]->deliver();
@@ -541,42 +710,41 @@ void World::perform(const Step& step) {
       static_cast<PostBoxes&>(*peers_).run_one(i, workers_[i]->registry);
       break;
     case Kind::kLinkExecute: {
-      Worker& worker = *workers_[i];
-      worker.wire->input.append(worker.fsm->unwritten());
-      worker.fsm->written(worker.fsm->unwritten().size());
-      story_ += " " + test::printable(worker.wire->input, 60);
-      upstream_.execute_next(worker.wire);
+      const Wire& wire = *wires_[i];
+      wire.end->input.append(wire.fsm->unwritten());
+      wire.fsm->written(wire.fsm->unwritten().size());
+      story_ += " " + test::printable(wire.end->input, 60);
+      wire.node.execute_next(wire.end);
       break;
     }
+    case Kind::kReplicate:
+      nodes_[i]->replicate();
+      break;
     case Kind::kLaneExecute:
       lanes_[i]->execute();
       break;
     case Kind::kForeign:
       story_ += " [" + scenario_.foreign[foreign_done_] + "]";
-      upstream_.execute_foreign(parse_words(scenario_.foreign[foreign_done_++]));
+      upstream().execute_foreign(parse_words(scenario_.foreign[foreign_done_++]));
       break;
     case Kind::kClock:
       manual_now += scenario_.clock_steps[clock_done_++];
-      upstream_.expire();
+      upstream().expire();
       break;
     case Kind::kTick:
       ++ticks_;
-      for (const auto& worker : workers_) {
-        tick_link(*worker);
-        worker->registry.on_tick(manual_now);
-        worker->registry.on_batch_end();
-      }
+      tick_links();
       break;
     case Kind::kCutLink:
       ++link_cuts_;
-      cut_link(*workers_[i]);
+      cut_link(*wires_[i]);
       break;
     case Kind::kCutLane:
       ++lane_cuts_;
       lanes_[i]->cut();
       break;
     case Kind::kConnectLink:
-      connect_link(*workers_[i]);
+      connect_link(*wires_[i]);
       break;
   }
   story_ += "\n";
@@ -610,15 +778,16 @@ void World::settle() {
 
 void World::finish() {
   story_ += "  (all is delivered)\n";
+  replication_held_ = false;
   for (int round = 0; round < 3; ++round) {
     settle();
-    for (const auto& worker : workers_) {
-      if (worker->fsm->status() != FillLinkFsm::Status::kLive) {
+    for (std::size_t i = 0; i < wires_.size(); ++i) {
+      if (wires_[i]->fsm->status() != FillLinkFsm::Status::kLive) {
         manual_now += state::kSecond;
-        upstream_.expire();
-        tick_link(*worker);
+        upstream().expire();
+        tick_link(*wires_[i]);
       }
-      worker->registry.on_batch_end();
+      wires_[i]->worker.registry.on_batch_end();
     }
   }
   if (!fault_.empty()) return;
@@ -653,7 +822,7 @@ void World::check_quiescence() {
       const std::string told = client->calls().back().reply;
       client->leave();
       if (!answered) blame("not answered when all was quiet: " + text);
-      if (told != read_reply(upstream_.now(), database, arguments, 2)) {
+      if (told != read_reply(upstream().now(), database, arguments, 2)) {
         blame("stuck: " + text + "-> " + test::printable(told) + " when all was quiet");
       }
       if (!fault_.empty()) return;

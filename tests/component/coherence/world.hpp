@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "proxy/data/cache/cache.hpp"
-#include "proxy/data/fill/fill_link.hpp"
 #include "proxy/data/fill/invalidator.hpp"
+#include "proxy/data/fill/link_set.hpp"
 #include "proxy/data/request/reader.hpp"
 #include "proxy/data/session/registry.hpp"
 #include "proxy/data/session/session.hpp"
@@ -54,6 +54,9 @@ struct Scenario {
   std::vector<ClientScript> clients = {};
   std::vector<std::string> foreign = {};  // one stranger's writes, in order
   std::vector<state::Nanos> clock_steps = {};
+  std::uint32_t replicas = 0;      // reads go to them where they are fresh enough, in turn
+  bool key_affinity = false;       // or by key
+  bool cluster = false;            // one node of a cluster: see FakeRedis
   std::uint32_t link_cuts = 0;  // of link 0
   std::uint32_t lane_cuts = 0;  // of any shared lane
   std::uint32_t ticks = 0;
@@ -75,6 +78,7 @@ struct Step {
     kPosted,  // something reaches Pillion
     kLinkExecute,
     kLaneExecute,
+    kReplicate,
     kForeign,  // something happens at the upstream
     kClock,
     kTick,
@@ -101,6 +105,23 @@ class World {
   std::vector<Step> steps() const;
   void perform(const Step& step);
 
+  // By hand, for scenarios in which one order matters. What is under way is carried on to its end
+  // after each of these; replication is not, when it is held.
+  std::string ask(std::size_t client, const std::string& command);
+  void stranger(const std::string& command);
+  void advance(state::Nanos by);
+  /// The links' timers fire, `times` times, `by` apart.
+  void tick(std::uint32_t times = 1, state::Nanos by = 0);
+  void hold_replication(bool held) {
+    replication_held_ = held;
+    settle();
+  }
+  /// Carries on what is under way.
+  void settle();
+  FakeRedis& node(std::size_t i) { return *nodes_[i]; }
+  /// The replica is told to be the primary, and the other way round; everybody knows.
+  void fail_over(std::size_t replica);
+
   /// Every message is delivered; then nothing may be stuck and every answer must have come.
   void finish();
 
@@ -115,30 +136,41 @@ class World {
   class Lanes;
   class Client;
   struct Worker;
+  struct Wire;
   friend class Lane;
 
-  void settle();
   bool quiet_step(Step& step) const;
   void blame(const std::string& fault) {
     if (fault_.empty()) fault_ = fault;
   }
   std::shared_ptr<Client> new_client(std::uint32_t worker, int protocol);
-  void connect_link(Worker& worker);
-  void cut_link(Worker& worker);
-  void tick_link(Worker& worker);
-  void deliver_to_link(Worker& worker, bool half);
+  static std::vector<std::unique_ptr<FakeRedis>> make_nodes(const Scenario& scenario);
+  std::shared_ptr<const state::TopologySnapshot> snapshot() const;
+  std::shared_ptr<data::fill::FillLink> make_link(Worker& worker,
+                                                  std::unique_ptr<data::fill::FillLinkFsm> fsm);
+  void announce_topology();
+  void connect_link(Wire& wire);
+  void cut_link(Wire& wire);
+  void tick_link(Wire& wire);
+  void tick_links();
+  void deliver_to_link(Wire& wire, bool half);
   void check_quiescence();
 
   const Scenario scenario_;
-  FakeRedis upstream_;
+  std::vector<std::unique_ptr<FakeRedis>> nodes_;
+  std::size_t primary_ = 0;  // of nodes_
+  FakeRedis& upstream() const { return *nodes_[primary_]; }
   Oracle oracle_;
   cache::LinkTable links_;
   cache::Cache cache_;
+  data::fill::WriteTokens tokens_;
+  data::fill::ReplicationClocks replication_;
   data::fill::Invalidator invalidator_;
   data::request::CacheRules rules_;
   state::Published<state::TopologySnapshot> topology_;
   std::vector<std::string_view> commands_;
   std::unique_ptr<data::session::Peers> peers_;
+  std::vector<std::unique_ptr<Wire>> wires_;  // of all links, in the order they were made
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::shared_ptr<Lane>> lanes_;
   std::vector<std::shared_ptr<Client>> clients_;
@@ -148,6 +180,7 @@ class World {
   std::uint32_t link_cuts_ = 0;
   std::uint32_t lane_cuts_ = 0;
   std::uint32_t ticks_ = 0;
+  bool replication_held_ = false;
   std::string fault_;
   std::string story_;
 };

@@ -51,8 +51,9 @@ TEST(Keys, EachRowHasAFieldOfItsOwn) {
     if (std::holds_alternative<Rules>(key.kind)) continue;
     Config config;
     bool changed = false;
-    for (const auto* text : {"7", "true", "false", "7s", "77KiB", "json", "trace", "127.0.0.1:7",
-                             "replica", "key_affinity", "h:1=a", "redis://elsewhere"}) {
+    for (const auto* text :
+         {"7", "true", "false", "7s", "77KiB", "json", "off", "trace", "127.0.0.1:7", "replica",
+          "key_affinity", "h:1=a", "redis://elsewhere"}) {
       if (set_value(key, config, text)) continue;
       if (print_value(key, config) == print_value(key, defaults)) continue;
       changed = true;

@@ -53,6 +53,7 @@ TEST(ReplyCursor, WalksInWireOrderAndSkips) {
   ASSERT_TRUE(cursor.next(node));
   EXPECT_EQ(node.type, '*');
   ASSERT_TRUE(cursor.skip(node));
+  EXPECT_EQ(cursor.rest(), ":9\r\n");
   ASSERT_TRUE(cursor.next(node));
   EXPECT_EQ(node.integer, 9);
   ASSERT_TRUE(cursor.skip(node));

@@ -32,6 +32,9 @@ class RecordingFillSink : public FillSink {
       case FetchOutcome::kLost:
         line += "lost " + spoken(*result.request);
         break;
+      case FetchOutcome::kRefused:
+        line += "refused " + *result.frame;
+        break;
     }
     calls_.push_back(std::move(line));
   }
@@ -69,6 +72,11 @@ class FillLinkFixture : public ::testing::Test {
     options.max_entry_bytes = 1000;
     options.commands = kCommands;
     return options;
+  }
+
+  FillLinkFixture() {
+    while (links_.acquire(0, cache::LinkSource::kPrimary) < options().link) {
+    }
   }
 
   void connect() {
@@ -151,7 +159,8 @@ class FillLinkFixture : public ::testing::Test {
   state::Counters counters_;
   cache::LinkTable links_;
   cache::Cache cache_{cache::CacheLimits{}, links_};
-  Invalidator invalidator_{cache_, links_, 6};
+  WriteTokens tokens_{true};
+  Invalidator invalidator_{cache_, links_, tokens_};
   RecordingFillSink sink_;
   std::unique_ptr<FillLinkFsm> fsm_ =
       std::make_unique<FillLinkFsm>(options(), cache_, links_, invalidator_, sink_, counters_);

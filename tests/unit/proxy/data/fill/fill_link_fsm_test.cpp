@@ -191,7 +191,7 @@ TEST_F(FillLinkTest, ANullPushForgetsEverythingAndTheFetchUnderWay) {
 TEST_F(FillLinkTest, AnOwnWritePoisonsTheFetch) {
   go_live();
   (void)get("k", 1);
-  invalidator_.on_own_write(cache::hash_name("k"), counters_);
+  invalidator_.on_own_write(cache::hash_name("k"), now_, counters_);
   reply("$1\r\nv\r\n:-1\r\n");
   EXPECT_THAT(sink_.calls(), ElementsAre("1 reply $1\r\nv\r\n"));
   EXPECT_EQ(cached("k"), "(none)");
@@ -272,7 +272,7 @@ TEST_F(FillLinkTest, MembersOfAnMgetAreStoredOneByOne) {
 TEST_F(FillLinkTest, AMemberErasedMeanwhileIsNotStored) {
   go_live();
   mget({"a", "b"}, 1);
-  invalidator_.on_own_write(cache::hash_name("a"), counters_);
+  invalidator_.on_own_write(cache::hash_name("a"), now_, counters_);
   reply("*2\r\n$1\r\nA\r\n$1\r\nB\r\n:-1\r\n:-1\r\n");
   EXPECT_EQ(cached("a"), "(none)");
   mget({"c", "d"}, 1);

@@ -65,10 +65,17 @@ class PillionCommandTest : public testing::Test {
                              cache_.erase_count(name)));
   }
 
+  cache::Generation open_link() {
+    while (links_.acquire(0, cache::LinkSource::kPrimary) < kLink) {
+    }
+    return links_.open(kLink, kStart);
+  }
+
   cache::LinkTable links_;
   cache::Cache cache_{cache::CacheLimits{}, links_};
-  cache::Generation generation_ = links_.open(kLink, kStart);
-  fill::Invalidator invalidator_{cache_, links_, 1};
+  cache::Generation generation_ = open_link();
+  fill::WriteTokens tokens_{false};
+  fill::Invalidator invalidator_{cache_, links_, tokens_};
   state::Counters counters_;
   state::Counters other_worker_;
   state::Published<state::TopologySnapshot> topology_;

@@ -167,13 +167,14 @@ TEST_F(RegistryTest, AMonitorLineReachesEveryMonitor) {
 
 TEST_F(RegistryTest, AFenceIsEveryWorkersThatHasFetchedAnything) {
   cache::LinkTable links;
-  registry(0).use_link(nullptr, links);
-  const cache::Generation generation = links.open(1, 0);
+  registry(0).use_links(nullptr, links, invalidator_);
+  const cache::LinkId link = links.acquire(1, cache::LinkSource::kPrimary);
+  const cache::Generation generation = links.open(link, 0);
   int passed = 0;
   const auto pass = [&] { ++passed; };
   registry(0).after_fence(pass);
   EXPECT_EQ(passed, 1) << "nothing was filled yet, so there is nothing to prove";
-  links.note_fetch(1, generation);
+  links.note_fetch(link, generation);
   registry(0).after_fence(pass);
   EXPECT_EQ(passed, 1) << "the other worker's link has not been asked";
   run_tasks();

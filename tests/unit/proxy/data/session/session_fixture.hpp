@@ -138,6 +138,7 @@ class FakeLanes : public upstream::LaneProvider {
 };
 
 class SessionFixture : public ::testing::Test,
+                       public fill::FetchRouter,
                        public ReplySink,
                        public fill::FillSink,
                        public FenceService,
@@ -145,6 +146,10 @@ class SessionFixture : public ::testing::Test,
                        public pubsub::Couriers,
                        public pubsub::SubscriptionSink {
  public:
+  fill::FetchRoute link_for(std::span<const fill::FetchName>, state::Nanos) override {
+    return {link_->accepts_fetches() ? link_.get() : nullptr, false};
+  }
+
   // Couriers, SubscriptionSink: subscriptions are settled by the test.
   void to_hub(std::function<void(pubsub::Hub&)>) override { ++hub_tasks_; }
   void to_worker(std::uint32_t, std::function<void(pubsub::Fanout&)>) override {}
@@ -167,10 +172,14 @@ class SessionFixture : public ::testing::Test,
   void tell_target_left(const ClientPlace& to, const Requester&) override { told_.push_back(to); }
   void publish_monitor_line(std::string line) override { monitor_lines_.push_back(line); }
   void add_monitor(const Requester&) override {}
+  void want_ticks(const Requester&) override {}
 
   // ReplySink, FillSink, FenceService: what the registry does in the product.
   void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override {
     if (session_) session_->on_replies(to.slot, bytes, frames, now_);
+  }
+  void on_refused(const Requester& to, std::string_view frame, std::string_view request) override {
+    if (session_) session_->on_refused(to, frame, request, now_);
   }
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override {
     return session_ ? session_->on_fragment(to.slot, bytes, last, now_) : Flow::kGoOn;
@@ -207,6 +216,7 @@ class SessionFixture : public ::testing::Test,
     publish(snapshot);
     for (const command::CacheRule& rule : command::cache_rules()) names_.push_back(rule.name);
     fill::FillLinkOptions options;
+    options.link = links_.acquire(0, cache::LinkSource::kPrimary);
     options.max_entry_bytes = 4096;
     options.commands = names_;
     auto fsm = std::make_unique<fill::FillLinkFsm>(options, cache_, links_, invalidator_, *this,
@@ -219,6 +229,7 @@ class SessionFixture : public ::testing::Test,
 
   void publish(const state::TopologySnapshot& snapshot) {
     topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+    director_.on_topology(topology_.load());
   }
 
   // Members that are not named keep their defaults.
@@ -226,6 +237,7 @@ class SessionFixture : public ::testing::Test,
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
   SessionContext context() {
     return {.lanes = lanes_,
+            .director = director_,
             .reader = reader_,
             .invalidator = invalidator_,
             .fences = *this,
@@ -254,7 +266,7 @@ class SessionFixture : public ::testing::Test,
     (void)link_sent();
     link_fsm_->on_bytes(replies, now_, 0);
     ASSERT_EQ(link_fsm_->status(), fill::FillLinkFsm::Status::kLive) << link_fsm_->reason();
-    reader_.use_link(link_.get());
+    reader_.use_router(this);
   }
   std::string link_sent() {
     const std::string bytes(link_fsm_->unwritten());
@@ -316,7 +328,7 @@ class SessionFixture : public ::testing::Test,
     return lanes_.leased();
   }
   upstream::ChannelKey key(std::uint32_t database = 0, int protocol = 2) const {
-    return {context_.identity, database, protocol};
+    return {context_.identity, database, protocol, 0, false};
   }
 
   state::Nanos now_ = 100 * state::kSecond;
@@ -326,10 +338,12 @@ class SessionFixture : public ::testing::Test,
   state::Published<state::TopologySnapshot> topology_;
   cache::LinkTable links_;
   cache::Cache cache_{cache::CacheLimits{}, links_};
-  fill::Invalidator invalidator_{cache_, links_, 1};
+  fill::WriteTokens tokens_{false};
+  fill::Invalidator invalidator_{cache_, links_, tokens_};
   config::Cache cache_config_;
   request::CacheRules rules_{cache_config_};
   request::Reader reader_{cache_, rules_, counters_};
+  request::Director director_{{}};
   std::vector<std::string_view> names_;
   fill::FillLinkFsm* link_fsm_ = nullptr;
   std::shared_ptr<fill::FillLink> link_;

@@ -27,6 +27,36 @@ TEST_F(SessionLease, TakenAtMultiAndKeptAMomentAfterExec) {
   EXPECT_EQ(lanes_.given_clean_, 1);
 }
 
+TEST_F(SessionLease, WhoUsesLanesOfTheirOwnIsServedWithoutSleeping) {
+  net::BusyPoll busy_poll(true);
+  context_.busy_poll = &busy_poll;
+  say("SET a 1");
+  answer(shared(), "+OK\r\n");
+  EXPECT_FALSE(busy_poll.looking()) << "a shared connection is no reason";
+
+  say("MULTI|EXEC");
+  answer(leased(), "+OK\r\n*0\r\n");
+  ASSERT_TRUE(busy_poll.looking());
+  ASSERT_FALSE(busy_poll.go_on(state::now() + net::BusyPoll::kWindow));
+  say("SET a 1");
+  EXPECT_TRUE(busy_poll.looking()) << "it has a spare lane";
+}
+
+TEST_F(SessionLease, ABusyUpstreamAbortsATransactionInRedisWords) {
+  say("MULTI");
+  leased().fail({FailureKind::kRefused, "BUSY Redis is busy running a script."});
+  EXPECT_EQ(heard(), "-BUSY Redis is busy running a script.\r\n");
+  say("INCR a");
+  EXPECT_EQ(heard(), "-BUSY Redis is busy running a script.\r\n");
+  say("EXEC|PING x");
+  EXPECT_EQ(heard(), "-EXECABORT Transaction discarded because of previous errors.\r\n$1\r\nx\r\n");
+
+  say("MULTI");
+  leased().fail({FailureKind::kRefused, "BUSY Redis is busy running a script."});
+  say("DISCARD");
+  EXPECT_EQ(heard(), "-BUSY Redis is busy running a script.\r\n+OK\r\n");
+}
+
 TEST_F(SessionLease, ChangingLanesWaitsForWhatIsUnanswered) {
   say("SET a 1|MULTI|EXEC|SET b 2");
   EXPECT_EQ(shared().sent(), "SET a 1");

@@ -93,9 +93,11 @@ class PoolTest : public ::testing::Test {
   boost::asio::io_context io_;
   RecordingSink sink_;
   net::TurnEnd turn_end_{io_};
+  net::BusyPoll busy_poll_{false};
   state::Counters counters_;
   state::Published<state::TopologySnapshot> topology_;
-  UpstreamContext context_{io_, sink_, turn_end_, counters_, topology_, state::kSecond, {}};
+  UpstreamContext context_{io_,       sink_,     turn_end_,      busy_poll_,
+                           counters_, topology_, state::kSecond, {}};
   Pool pool_{context_, {2, 2, 0}};
 };
 

@@ -18,6 +18,12 @@ class RecordingSink : public ReplySink {
     bytes_of(to) += bytes;
     frames_ += frames;
   }
+  void on_refused(const Requester& to, std::string_view frame, std::string_view request) override {
+    calls_.push_back("refused " + name(to) + " [" + std::string(request) + "] " +
+                     std::string(frame));
+    bytes_of(to) += frame;
+    ++frames_;
+  }
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override {
     calls_.push_back("fragment " + name(to) + (last ? " last " : " ") +
                      std::to_string(bytes.size()));

@@ -1,0 +1,50 @@
+#include "proxy/data/fill/replication_clock.hpp"
+
+namespace pillion::data::fill {
+namespace {
+
+constexpr state::Nanos kWanted = 2 * state::kSecond;
+
+}  // namespace
+
+void ReplicationClock::add(state::Nanos sent_at, std::string_view replid, std::int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  if (count_ > 0 && replid == replid_ && sent_at <= newest().sent_at) return;
+  if (replid != replid_ || (count_ > 0 && offset < newest().offset)) {
+    replid_ = replid;
+    count_ = 0;
+  }
+  samples_[next_] = {sent_at, offset};
+  next_ = (next_ + 1) % kSamples;
+  if (count_ < kSamples) ++count_;
+}
+
+std::optional<state::Nanos> ReplicationClock::passed(std::string_view replid,
+                                                     std::int64_t offset) const {
+  const std::lock_guard lock(mutex_);
+  if (replid.empty() || replid != replid_) return std::nullopt;
+  for (std::size_t age = 1; age <= count_; ++age) {
+    const Sample& sample = samples_[(next_ + kSamples - age) % kSamples];
+    if (offset >= sample.offset) return sample.sent_at;
+  }
+  return std::nullopt;
+}
+
+state::Nanos ReplicationClock::latest() const {
+  const std::lock_guard lock(mutex_);
+  return count_ == 0 ? 0 : newest().sent_at;
+}
+
+void ReplicationClock::want(state::Nanos now) {
+  const std::lock_guard lock(mutex_);
+  wanted_until_ = now + kWanted;
+}
+
+bool ReplicationClock::claim(state::Nanos now, state::Nanos period) {
+  const std::lock_guard lock(mutex_);
+  if (now > wanted_until_ || now - claimed_at_ < period) return false;
+  claimed_at_ = now;
+  return true;
+}
+
+}  // namespace pillion::data::fill

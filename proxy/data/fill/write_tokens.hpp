@@ -1,0 +1,65 @@
+// Which keys may not be read from a replica yet (COHERENCE section 5.2 rule B, I17, I18).
+//
+// A token says "this key was written through this Pillion, or read from elsewhere, at t": a replica
+// whose link has not proved to be past t may not answer for the key. Tokens are kept by hash of the
+// name in a table of fixed size: names that share a place share the later token, which costs reads
+// at the primary and nothing else. `everything` stands for writes whose keys are not known.
+//
+// Any thread. A token is set before the reply of the write is released, so that whoever has seen
+// that reply finds it. Not enabled: nothing is kept and nothing costs anything.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <limits>
+#include <memory>
+
+#include "proxy/data/cache/cache_key.hpp"
+#include "proxy/state/clock.hpp"
+
+namespace pillion::data::fill {
+
+class WriteTokens {
+ public:
+  static constexpr std::size_t kPlaces = 1UL << 16;
+  static constexpr state::Nanos kNever = std::numeric_limits<state::Nanos>::min();
+
+  /// `enabled`: reads may go to replicas. Cannot be changed: a write before would have left no
+  /// token.
+  explicit WriteTokens(bool enabled);
+
+  bool enabled() const { return table_ != nullptr; }
+
+  void set(cache::NameHash name, state::Nanos now) {
+    if (enabled()) raise((*table_)[place_of(name)], now);
+  }
+  void set_everything(state::Nanos now) {
+    if (enabled()) raise(everything_, now);
+  }
+
+  /// A replica has to have passed this moment to answer for the key.
+  state::Nanos of(cache::NameHash name) const {
+    if (!enabled()) return kNever;
+    const state::Nanos own = (*table_)[place_of(name)].load(std::memory_order_acquire);
+    const state::Nanos all = everything_.load(std::memory_order_acquire);
+    return own > all ? own : all;
+  }
+
+ private:
+  using Table = std::array<std::atomic<state::Nanos>, kPlaces>;
+
+  // The cache's shard is chosen by the top bits, an entry's tag is the low half.
+  static std::size_t place_of(cache::NameHash name) { return (name >> 40) % kPlaces; }
+
+  static void raise(std::atomic<state::Nanos>& token, state::Nanos to) {
+    state::Nanos seen = token.load(std::memory_order_relaxed);
+    while (seen < to && !token.compare_exchange_weak(seen, to, std::memory_order_acq_rel)) {
+    }
+  }
+
+  std::unique_ptr<Table> table_;
+  std::atomic<state::Nanos> everything_{kNever};
+};
+
+}  // namespace pillion::data::fill

@@ -1,0 +1,94 @@
+// Where a worker sends what its clients ask, by the latest snapshot of the upstream: which
+// endpoint, which replica, which fill link, and what becomes of a refusal. The one object that
+// knows the route room's parts and the fill links together.
+//
+// Of one worker, on its thread. Nothing here waits or allocates per command, but for plans of
+// several commands (FanOutPlan) and refusals.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "protocol/command/spec.hpp"
+#include "protocol/resp/request_parser.hpp"
+#include "proxy/data/fill/fetch_router.hpp"
+#include "proxy/data/fill/link_set.hpp"
+#include "proxy/data/route/redirect_policy.hpp"
+#include "proxy/data/route/replica_selector.hpp"
+#include "proxy/data/route/retry_budget.hpp"
+#include "proxy/data/route/route_table.hpp"
+#include "proxy/data/route/router.hpp"
+#include "proxy/state/refresh_requests.hpp"
+
+namespace pillion::data::request {
+
+class Director : public fill::FetchRouter {
+ public:
+  struct Options {
+    bool replicas = false;  // reads.from: they may be asked
+    route::ReadBalance balance = route::ReadBalance::kRoundRobin;
+    route::RetryShare retries;
+  };
+
+  explicit Director(const Options& options)
+      : options_(options), selector_(options.balance), retries_(options.retries) {}
+
+  /// This worker's, which prove how fresh replicas are; null: no replica is ever asked, nothing is
+  /// fetched.
+  void use_links(const fill::LinkSet* links) { links_ = links; }
+  /// Null: nobody looks at the layout again.
+  void use_refresh(state::RefreshRequests* refresh) { refresh_ = refresh; }
+
+  void on_topology(route::RouteTable::Snapshot snapshot);
+
+  const route::RouteTable& table() const { return table_; }
+  bool cluster() const { return table_.cluster(); }
+  /// One server, and nobody who could take its place: what fails there has failed.
+  bool alone() const { return alone_; }
+  /// Every command goes to primary(): there is nothing to decide.
+  bool simple() const { return simple_; }
+  state::EndpointId primary() const { return table_.any_primary(); }
+  /// The endpoint is a replica of a cluster.
+  bool readonly(state::EndpointId endpoint) const;
+
+  route::Destination destination(const command::Spec& spec, const resp::Command& command,
+                                 route::Sender sender, std::vector<std::string_view>& keys) const {
+    return route::route(table_, spec, command, sender, keys);
+  }
+  /// Of one command on its own, given by its canonical bytes, whoever may answer it.
+  route::Destination destination(std::string_view request) const;
+
+  /// The primary of a key; kNoEndpoint: nobody owns it.
+  state::EndpointId endpoint_of_key(std::string_view key) const;
+
+  struct ReadFrom {
+    state::EndpointId endpoint = state::kNoEndpoint;  // kNoEndpoint: the primary
+    bool elsewhere = false;  // key_affinity: not the keys' own replica (fill::FetchRoute)
+  };
+  /// Who reads these keys of one shard. Precondition: destination() said replica_may_answer.
+  ReadFrom read_from(std::uint16_t shard, std::span<const cache::NameHash> names, state::Nanos now);
+
+  fill::FetchRoute link_for(std::span<const fill::FetchName> keys, state::Nanos now) override;
+
+  /// What to do about a refusal; asks for a refresh where that is part of it.
+  route::Decision on_refused(const route::Refusal& refusal, route::Attempts& attempts);
+  /// The endpoint cannot be reached: what was not sent may wait for the layout to change.
+  void on_unreachable();
+
+  route::RetryBudget& retries() { return retries_; }
+
+ private:
+  Options options_;
+  route::RouteTable table_;
+  route::ReplicaSelector selector_;
+  route::RetryBudget retries_;
+  const fill::LinkSet* links_ = nullptr;
+  state::RefreshRequests* refresh_ = nullptr;
+  bool alone_ = true;
+  bool simple_ = true;
+  std::vector<cache::NameHash> names_;  // scratch
+};
+
+}  // namespace pillion::data::request

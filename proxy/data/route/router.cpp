@@ -1,0 +1,172 @@
+#include "proxy/data/route/router.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+
+#include "protocol/cluster/slot.hpp"
+#include "protocol/command/keys.hpp"
+#include "protocol/command/table.hpp"
+#include "protocol/resp/number.hpp"
+#include "proxy/data/route/fan_out.hpp"
+
+namespace pillion::route {
+namespace {
+
+constexpr std::string_view kMsetArity = "ERR wrong number of arguments for 'mset' command";
+
+/// What is special about a command, by its id.
+enum class Peculiarity : std::uint8_t {
+  kNone,
+  kPrimaryOnly,  // reads that no replica may answer
+  kScan,
+  kSelect,
+  kMset,
+  kSlotNumber,  // argument 2 is a slot
+};
+
+Peculiarity peculiarity_of(const command::Spec& spec) {
+  static const std::vector<Peculiarity> kByCommand = [] {
+    std::vector<Peculiarity> table(command::all().size() + 1, Peculiarity::kNone);
+    const auto note = [&table](Peculiarity what, std::initializer_list<std::string_view> names) {
+      for (const std::string_view name : names) table[command::find_full(name).id] = what;
+    };
+    note(Peculiarity::kPrimaryOnly,
+         {"HSCAN", "SSCAN", "ZSCAN", "TOUCH", "OBJECT|ENCODING", "OBJECT|FREQ", "OBJECT|IDLETIME",
+          "OBJECT|REFCOUNT", "MEMORY|USAGE"});
+    note(Peculiarity::kScan, {"SCAN"});
+    note(Peculiarity::kSelect, {"SELECT"});
+    note(Peculiarity::kMset, {"MSET"});
+    note(Peculiarity::kSlotNumber, {"CLUSTER|COUNTKEYSINSLOT", "CLUSTER|GETKEYSINSLOT"});
+    return table;
+  }();
+  return kByCommand[spec.id];
+}
+
+Destination refused(std::string_view error) {
+  Destination destination;
+  destination.kind = DestinationKind::kRefused;
+  destination.error = error;
+  return destination;
+}
+
+Destination any_node(const RouteTable& table) {
+  Destination destination;
+  destination.endpoint = table.any_primary();
+  return destination;
+}
+
+Destination of_kind(DestinationKind kind) {
+  Destination destination;
+  destination.kind = kind;
+  return destination;
+}
+
+Destination to_slot(const RouteTable& table, std::uint16_t slot) {
+  Destination destination;
+  destination.slot = slot;
+  destination.shard = table.shard_of(slot);
+  if (destination.shard == kNoShard) {
+    destination.kind = DestinationKind::kUnserved;
+    destination.error = kSlotNotServed;
+    return destination;
+  }
+  destination.kind = DestinationKind::kShard;
+  destination.endpoint = table.primary_of(destination.shard);
+  return destination;
+}
+
+bool is_unknown(const command::Spec& spec) {
+  return spec.id == command::unknown().id && spec.key_rule == command::KeyRule::kUnknown;
+}
+
+Destination to_slot_number(const RouteTable& table, const resp::Command& command) {
+  std::int64_t slot = 0;
+  if (command.argc() < 3 || !resp::parse_integer(command.arg(2), slot) || slot < 0 ||
+      slot >= cluster::kSlotCount) {
+    return any_node(table);  // which says what is wrong
+  }
+  return to_slot(table, static_cast<std::uint16_t>(slot));
+}
+
+Destination route_by_keys(const RouteTable& table, const command::Spec& spec,
+                          const resp::Command& command, bool may_split,
+                          std::vector<std::string_view>& keys) {
+  const command::KeySet set = command::keys_of(spec, command, keys);
+  if (keys.empty() && is_unknown(spec) && command.argc() > 1) keys.push_back(command.arg(1));
+  if (keys.empty()) return any_node(table);
+  const std::uint16_t slot = cluster::slot_of(keys.front());
+  for (std::size_t i = 1; i < keys.size(); ++i) {
+    if (cluster::slot_of(keys[i]) == slot) continue;
+    return may_split ? of_kind(DestinationKind::kFanOut) : refused(kCrossSlot);
+  }
+  Destination destination = to_slot(table, slot);
+  destination.replica_may_answer = destination.kind == DestinationKind::kShard &&
+                                   set == command::KeySet::kExact && replica_may_answer(spec);
+  return destination;
+}
+
+Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
+                             const resp::Command& command, bool alone,
+                             std::vector<std::string_view>& keys) {
+  switch (peculiarity_of(spec)) {
+    case Peculiarity::kScan:
+      // Too few arguments: any node says so.
+      if (alone && command.argc() > 1) return of_kind(DestinationKind::kScan);
+      return any_node(table);
+    case Peculiarity::kSelect: {
+      std::int64_t database = 0;
+      if (command.argc() == 2 && resp::parse_integer(command.arg(1), database) && database != 0) {
+        return refused(kNoSelect);
+      }
+      return any_node(table);
+    }
+    case Peculiarity::kMset:
+      // A node would complain of the slots first, where a server alone counts the arguments.
+      if (command.argc() % 2 == 0) return refused(kMsetArity);
+      break;
+    case Peculiarity::kSlotNumber:
+      return to_slot_number(table, command);
+    case Peculiarity::kNone:
+    case Peculiarity::kPrimaryOnly:
+      break;
+  }
+  const Split split = split_of(spec);
+  if (split == Split::kAllPrimaries) {
+    // With a wrong number of arguments it is one error of one node.
+    if (alone && command::arity_ok(spec, command.argc())) {
+      return of_kind(DestinationKind::kFanOut);
+    }
+    return any_node(table);
+  }
+  return route_by_keys(table, spec, command, alone && split == Split::kBySlot, keys);
+}
+
+}  // namespace
+
+bool replica_may_answer(const command::Spec& spec) {
+  return spec.is(command::kReadonly) && !spec.is(command::kWrite) &&
+         spec.effect == command::Effect::kNone &&
+         (spec.route == command::Route::kForward || spec.route == command::Route::kCacheable) &&
+         spec.key_rule != command::KeyRule::kNone && spec.key_rule != command::KeyRule::kUnknown &&
+         peculiarity_of(spec) != Peculiarity::kPrimaryOnly;
+}
+
+Destination route(const RouteTable& table, const command::Spec& spec, const resp::Command& command,
+                  Sender sender, std::vector<std::string_view>& keys) {
+  keys.clear();
+  Destination destination;
+  if (table.cluster()) {
+    destination = route_in_cluster(table, spec, command, sender == Sender::kAlone, keys);
+  } else {
+    destination.kind = DestinationKind::kShard;
+    destination.endpoint = table.primary_of(0);
+    destination.replica_may_answer =
+        replica_may_answer(spec) &&
+        command::keys_of(spec, command, keys) == command::KeySet::kExact && !keys.empty();
+  }
+  if (sender == Sender::kPinned) destination.replica_may_answer = false;
+  return destination;
+}
+
+}  // namespace pillion::route

@@ -22,6 +22,15 @@ const LayoutNode* find_node(const Layout& layout, const std::string& name) {
   return nullptr;
 }
 
+/// What differs with every probe is left out.
+HealthView without_figures(HealthView view) {
+  view.latency = 0;
+  view.role_asked_at = view.role_told_at = 0;
+  view.good_probes = 0;
+  view.replication.offset = 0;
+  return view;
+}
+
 bool is_probed(const HealthView& view) {
   return view.up || view.error != kNotProbed;
 }
@@ -88,22 +97,25 @@ void Roster::set_addresses(const std::string& host, const AddressBook::Addresses
   }
 }
 
-void Roster::set_health(state::EndpointId id, const HealthView& view, state::Nanos now) {
+bool Roster::set_health(state::EndpointId id, const HealthView& view, state::Nanos now) {
   Member* member = find(id);
-  if (member == nullptr) return;
+  if (member == nullptr) return false;
   const bool new_answer = view.role_told_at != member->view.role_told_at;
+  const bool was_in = member->rotation.in();
+  const bool news = without_figures(view) != without_figures(member->view);
   member->view = view;
   const RoleReply& told = view.replication;
   if (member->node.role == NodeRole::kPrimary) {
     if (new_answer && told.role == "master") {
       primaries_[id].note_primary(view.role_told_at, told.offset);
     }
-    judge_shard(member->node.shard, now);
+    if (news) judge_shard(member->node.shard, now);
     choose_main();
-    return;
+    return news;
   }
   if (new_answer && told.role == "slave") measure_lag(*member);
   judge(*member, now);
+  return news || member->rotation.in() != was_in;
 }
 
 /// Without its link a replica says no offset. Then it lacks what the primary has had since the two

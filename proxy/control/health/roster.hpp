@@ -45,7 +45,8 @@ class Roster {
   std::size_t set_layout(Layout layout, state::Nanos now);
   void set_confirmed(state::Nanos at) { confirmed_at_ = at; }
   void set_addresses(const std::string& host, const AddressBook::Addresses& addresses);
-  void set_health(state::EndpointId id, const HealthView& view, state::Nanos now);
+  /// True when more than figures has changed: worth publishing at once.
+  bool set_health(state::EndpointId id, const HealthView& view, state::Nanos now);
   /// Passive checks and what only time changes. Returns servers whose traffic fails: probe them.
   std::vector<state::EndpointId> look(const state::EndpointTraffic& traffic, state::Nanos now);
 

@@ -155,8 +155,9 @@ void Watch::on_address(const std::string& host) {
 
 void Watch::on_view(state::EndpointId id, const HealthView& view) {
   const Server& server = servers_.at(id);
-  roster_.set_health(id, view, state::now());
-  publish();
+  const bool news = roster_.set_health(id, view, state::now());
+  // Of many servers figures alone wait for the next look.
+  if (news || !timer_->running) publish();
   if (discovery_ == nullptr || view.replication.role.empty()) return;
   // Not from inside the checker: a new layout may end it.
   boost::asio::post(

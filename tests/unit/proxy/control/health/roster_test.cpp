@@ -168,6 +168,33 @@ TEST_F(RosterTest, AServerSaysItsZoneItself) {
   EXPECT_EQ(node_at("r1:1").zone, "here") << "the configuration knows better";
 }
 
+TEST_F(RosterTest, FiguresAloneAreNoNews) {
+  settle();
+  HealthView view = views["r1:1"];
+  view.latency = 5;
+  view.role_asked_at = view.role_told_at = ++now;
+  view.replication.offset = 101;
+  ++view.good_probes;
+  EXPECT_FALSE(roster.set_health(id("r1:1"), view, now));
+  view.failing = true;
+  EXPECT_TRUE(roster.set_health(id("r1:1"), view, now));
+  view.replication.link = "connect";
+  EXPECT_TRUE(roster.set_health(id("r1:1"), view, now));
+  EXPECT_FALSE(roster.set_health(77, view, now));
+}
+
+TEST_F(RosterTest, LeavingRotationIsNews) {
+  settle();
+  HealthView primary = views["p:1"];
+  primary.replication.offset = 200;
+  primary.role_told_at = ++now;
+  EXPECT_FALSE(roster.set_health(id("p:1"), primary, now));
+  pass(2 * kSecond);
+  HealthView view = views["r1:1"];
+  view.role_asked_at = view.role_told_at = now;
+  EXPECT_TRUE(roster.set_health(id("r1:1"), view, now));
+}
+
 TEST_F(RosterTest, LagIsMeasuredAgainstWhatThePrimaryHadWhen) {
   settle();
   pass(250 * kMillisecond);

@@ -129,8 +129,10 @@ void Roster::measure_lag(Member& member) {
                      ? 0
                      : tracker->second.lag(view.role_asked_at, view.replication.offset);
     member.in_step_at = view.role_asked_at - member.lag;
+    member.link_lost_at = 0;
     return;
   }
+  if (member.link_lost_at == 0) member.link_lost_at = view.role_told_at;
   const state::Nanos last_life = primary != nullptr ? primary->view.role_told_at : 0;
   member.lag = std::max<state::Nanos>(last_life - member.in_step_at, 0);
 }
@@ -167,8 +169,7 @@ void Roster::judge(Member& member, state::Nanos now) {
   replica.role = member.view.replication.role;
   replica.link = member.view.replication.link;
   replica.primary_answers = primary != nullptr && primary->view.up && !primary->view.failing;
-  replica.answered_since =
-      primary != nullptr && primary->view.role_asked_at > member.view.role_told_at;
+  replica.answered_since = primary != nullptr && primary->view.role_asked_at > member.link_lost_at;
   replica.lag = member.lag;
   replica.probed_at = member.view.role_asked_at;
   member.rotation.update(now, replica);

@@ -66,7 +66,8 @@ class Roster {
     Rotation rotation;
     TrafficJudge judge;
     state::Nanos lag = 0;
-    state::Nanos in_step_at = 0;  // a replica: then it had what its primary had
+    state::Nanos in_step_at = 0;    // a replica: then it had what its primary had
+    state::Nanos link_lost_at = 0;  // when it first said that its link is down; 0: it is up
   };
 
   Member* find(state::EndpointId id);

@@ -252,6 +252,19 @@ TEST_F(RosterTest, ButNotFromWhoWasBehindWhenThePrimaryDied) {
   EXPECT_TRUE(node_at("r2:1").in_rotation);
 }
 
+TEST_F(RosterTest, ALinkThatIsDownCountsHoweverProbesFollowEachOther) {
+  settle();
+  pass(kMillisecond);
+  good("r1:1", "slave", -1, "connect");
+  EXPECT_TRUE(node_at("r1:1").in_rotation) << "the primary may be dying";
+  pass(250 * kMillisecond);
+  good("p:1", "master", 100);
+  pass(kMillisecond);
+  good("r1:1", "slave", -1, "connect");  // said again, after the primary has answered
+  EXPECT_FALSE(node_at("r1:1").in_rotation);
+  EXPECT_EQ(node_at("r1:1").error, "its link to the primary is not up (connect)");
+}
+
 TEST_F(RosterTest, AFailoverSwapsRolesAndCounts) {
   settle();
   const auto p = id("p:1");

@@ -77,6 +77,11 @@ class Director : public fill::FetchRouter {
   /// The endpoint cannot be reached: what was not sent may wait for the layout to change.
   void on_unreachable();
 
+  /// Reads of a key never go back in time, wherever they are answered (I17).
+  bool key_affinity() const {
+    return options_.replicas && options_.balance == route::ReadBalance::kKeyAffinity;
+  }
+
   route::RetryBudget& retries() { return retries_; }
 
  private:

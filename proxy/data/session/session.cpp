@@ -349,8 +349,9 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     const bool arity_ok = command::arity_ok(spec, command.argc());
     if (arity_ok) effect = request::effect_of(spec, command, keys_scratch_, names_scratch_);
     // A read that the L1 could also answer must not be followed by an older answer of the L1.
-    const bool newer = extra.outruns || sending.elsewhere || write_filter_.any();
-    if (arity_ok && spec.cacheable != 0 && eligible_ && newer) {
+    const bool newer = spec.cacheable != 0 && eligible_ && (extra.outruns || write_filter_.any());
+    // Nor, where that is promised, by an older answer of a replica (I17).
+    if (arity_ok && (newer || sending.elsewhere)) {
       keys_scratch_.clear();
       if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
         for (const std::string_view key : keys_scratch_)

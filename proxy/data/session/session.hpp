@@ -385,6 +385,7 @@ class Session {
   void on_errand_lost(Errand& errand, const LostRun& run, const Failure& failure, state::Nanos now);
   bool tick_errands(state::Nanos now);
   void lost_to_errands(const LostRun& run, Slot& slot, const Failure& failure, state::Nanos now);
+  void note_read_elsewhere(std::string_view request, state::Nanos now);
   bool passes_on(cluster::RedirectKind kind) const;
   bool others_depend(std::uint64_t sequence, const Slot& slot) const;
   Step fan_out(const command::Spec& spec, const resp::Command& command);

@@ -16,6 +16,7 @@
 #include <string>
 #include <utility>
 
+#include "protocol/command/keys.hpp"
 #include "protocol/command/table.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/session.hpp"
@@ -166,6 +167,7 @@ void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos
     end_fan_out(own->slot, *slot, merged, now);
     return;
   }
+  if (slot->beside && context_.director.key_affinity()) note_read_elsewhere(own->request, now);
   // What it erases is next, whatever else of the slot is unanswered.
   slot->names.insert(slot->names.begin() + slot->named, own->names.begin(), own->names.end());
   if (slot->errands == 0 && own->offset == slot->parked.size()) {
@@ -188,6 +190,17 @@ void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos
   context_.counters.requests_upstream.add();
   context_.counters.latency_upstream.observe(now - slot->started);
   answered(own->slot, *slot, 1, now, Via::kErrand);
+}
+
+/// What a replica could not answer was read from another server, and is newer than that replica may
+/// be (I17).
+void Session::note_read_elsewhere(std::string_view request, state::Nanos now) {
+  resp::RequestParser parser;
+  if (parser.parse(request) != resp::RequestParser::Result::kCommand) return;
+  std::vector<std::string_view> keys;
+  (void)command::keys_of(command::find(parser.command().name()), parser.command(), keys);
+  for (const std::string_view key : keys)
+    context_.invalidator.on_read_elsewhere(cache::hash_name(key), now);
 }
 
 /// Commands of this client behind one that was refused, which may already have been done: putting

@@ -120,6 +120,7 @@ Session::Sending Session::sending_to(const route::Destination& destination,
           result.beside = true;
           return result;
         }
+        result.elsewhere = context_.director.key_affinity();
       }
     }
   }

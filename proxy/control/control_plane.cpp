@@ -166,8 +166,9 @@ struct ControlPlane::Impl {
         watch(io, watch_settings(options), traffic, publisher, [this] { learner.on_new_run(); }),
         discovery(make_discovery(io, options, watch)),
         wake(std::make_shared<Wake>(io)),
-        collector({data_plane, topology, options.config, options.version, options.revision}),
-        routes({data_plane, topology, [this] { return collector.text(); },
+        collector({data_plane, topology, traffic, requests, options.config, options.version,
+                   options.revision}),
+        routes({data_plane, topology, traffic, [this] { return collector.text(); },
                 admin_host(options.config)}),
         server(io, routes) {
     watch.follow(*discovery);

@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "proxy/state/counters.hpp"
+#include "proxy/state/refresh_requests.hpp"
+#include "proxy/state/topology_snapshot.hpp"
 
 namespace pillion::state {
 namespace names {
@@ -23,6 +25,9 @@ inline constexpr Names<DisconnectReason> kDisconnect = {
 inline constexpr Names<UpstreamError> kUpstream = {"connect", "timeout", "closed", "protocol",
                                                    "handshake"};
 
+inline constexpr Names<RefreshReason> kRefresh = {
+    "moved", "ask", "tryagain", "clusterdown", "readonly", "masterdown", "loading", "unreachable"};
+
 /// A reason added to an enum but not here would leave an empty name.
 template <std::size_t N>
 constexpr bool complete(const std::array<std::string_view, N>& all) {
@@ -31,7 +36,8 @@ constexpr bool complete(const std::array<std::string_view, N>& all) {
   }
   return true;
 }
-static_assert(complete(kMiss) && complete(kBypass) && complete(kDisconnect) && complete(kUpstream));
+static_assert(complete(kMiss) && complete(kBypass) && complete(kDisconnect) &&
+              complete(kUpstream) && complete(kRefresh));
 
 }  // namespace names
 
@@ -46,6 +52,18 @@ constexpr std::string_view name_of(DisconnectReason reason) {
 }
 constexpr std::string_view name_of(UpstreamError kind) {
   return names::kUpstream[static_cast<std::size_t>(kind)];
+}
+constexpr std::string_view name_of(RefreshReason reason) {
+  return names::kRefresh[static_cast<std::size_t>(reason)];
+}
+constexpr std::string_view name_of(TopologyKind kind) {
+  constexpr std::array<std::string_view, 4> kNames = {"standalone", "replicated", "sentinel",
+                                                      "cluster"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+constexpr std::string_view name_of(NodeRole role) {
+  constexpr std::array<std::string_view, 3> kNames = {"unknown", "primary", "replica"};
+  return kNames[static_cast<std::size_t>(role)];
 }
 
 }  // namespace pillion::state

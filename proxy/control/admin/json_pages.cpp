@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/src.hpp>  // Boost.JSON is compiled here, once
 #include <string_view>
+#include <vector>
 
 #include "proxy/control/metrics/catalog.hpp"
 #include "proxy/control/metrics/totals.hpp"
@@ -43,6 +44,84 @@ json::array links_of(const std::vector<state::LinkStats>& links) {
   return result;
 }
 
+double seconds(state::Nanos span) {
+  return static_cast<double>(span) / state::kSecond;
+}
+
+json::object place_of(const state::Endpoint& endpoint) {
+  json::object place;
+  place["name"] = endpoint.name;
+  if (!endpoint.unix_path.empty()) {
+    place["unix_path"] = endpoint.unix_path;
+    return place;
+  }
+  json::array addresses;
+  for (const std::string& address : endpoint.addresses) addresses.emplace_back(address);
+  place["addresses"] = addresses;
+  place["port"] = endpoint.port;
+  return place;
+}
+
+json::object describe(const state::Node& node, const state::EndpointTraffic::Counts& counts) {
+  json::object result = place_of(node.endpoint);
+  result["id"] = node.endpoint.id;
+  result["resolve_error"] = node.resolve_error;
+  result["role"] = name_of(node.role);
+  result["shard"] = node.shard;
+  result["up"] = node.up;
+  result["in_rotation"] = node.in_rotation;
+  result["weight"] = node.weight;
+  result["near"] = node.near;
+  result["zone"] = node.zone;
+  result["cluster_id"] = node.cluster_id;
+  result["error"] = node.error;
+  result["lag_seconds"] = seconds(node.lag);
+  result["latency_seconds"] = seconds(node.latency);
+  result["ejections"] = node.ejections;
+  result["requests"] = counts.requests.load(std::memory_order_relaxed);
+  result["failures"] = counts.failures.load(std::memory_order_relaxed);
+  result["timeouts"] = counts.timeouts.load(std::memory_order_relaxed);
+  return result;
+}
+
+json::value name_or_null(const state::TopologySnapshot& topology, state::EndpointId id) {
+  const state::Node* node = topology.find(id);
+  return node == nullptr ? json::value(nullptr) : json::value(node->endpoint.name);
+}
+
+/// Slots as pairs of a range's first and last.
+std::vector<json::array> slot_ranges(const state::TopologySnapshot& topology) {
+  std::vector<json::array> ranges(topology.shards.size());
+  if (!topology.slots) return ranges;
+  const state::SlotMap& slots = *topology.slots;
+  for (std::size_t first = 0; first < state::kSlots;) {
+    std::size_t end = first + 1;
+    while (end < state::kSlots && slots[end] == slots[first]) ++end;
+    if (slots[first] < ranges.size()) {
+      ranges[slots[first]].push_back(json::array{first, end - 1});
+    }
+    first = end;
+  }
+  return ranges;
+}
+
+json::array shards_of(const state::TopologySnapshot& topology) {
+  const std::vector<json::array> ranges = slot_ranges(topology);
+  json::array shards;
+  for (std::size_t i = 0; i < topology.shards.size(); ++i) {
+    json::array replicas;
+    for (const state::EndpointId id : topology.shards[i].replicas) {
+      replicas.push_back(name_or_null(topology, id));
+    }
+    json::object shard;
+    shard["primary"] = name_or_null(topology, topology.shards[i].primary);
+    shard["replicas"] = replicas;
+    if (topology.kind == state::TopologyKind::kCluster) shard["slots"] = ranges[i];
+    shards.push_back(shard);
+  }
+  return shards;
+}
+
 }  // namespace
 
 std::string cache_stats_json(const state::DataPlaneOps& data_plane) {
@@ -74,21 +153,11 @@ std::string cache_stats_json(const state::DataPlaneOps& data_plane) {
   return json::serialize(page) + "\n";
 }
 
-std::string topology_json(const state::TopologySnapshot& topology) {
-  json::object primary;
-  primary["name"] = topology.primary.name;
-  if (!topology.primary.unix_path.empty()) {
-    primary["unix_path"] = topology.primary.unix_path;
-  } else {
-    json::array addresses;
-    for (const std::string& address : topology.primary.addresses) {
-      addresses.emplace_back(address);
-    }
-    primary["addresses"] = addresses;
-    primary["port"] = topology.primary.port;
-  }
+std::string topology_json(const state::TopologySnapshot& topology,
+                          const state::EndpointTraffic& traffic, state::Nanos now) {
   json::object page;
-  page["primary"] = primary;
+  page["kind"] = name_of(topology.kind);
+  page["primary"] = place_of(topology.primary);
   page["resolve_error"] = topology.resolve_error;
   page["up"] = topology.up;
   page["error"] = topology.error;
@@ -97,6 +166,17 @@ std::string topology_json(const state::TopologySnapshot& topology) {
   page["redis_version"] = topology.redis_version;
   page["mode"] = topology.mode;
   page["latency_seconds"] = topology.latency_seconds;
+  // Null before the upstream has confirmed its layout for the first time.
+  page["age_seconds"] = topology.confirmed_at == 0
+                            ? json::value(nullptr)
+                            : json::value(seconds(now - topology.confirmed_at));
+  page["failovers"] = topology.failovers;
+  page["shards"] = shards_of(topology);
+  json::array nodes;
+  for (const state::Node& node : topology.nodes) {
+    nodes.push_back(describe(node, traffic.of(node.endpoint.id)));
+  }
+  page["nodes"] = nodes;
   return json::serialize(page) + "\n";
 }
 

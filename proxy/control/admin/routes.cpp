@@ -103,6 +103,9 @@ AdminResponse Routes::ready(bool verbose) const {
   checks.add("listening", sources_.data_plane.ready(), "not listening for clients");
   checks.add("upstream " + topology->primary.name, topology->up,
              topology->resolve_error.empty() ? topology->error : topology->resolve_error);
+  if (topology->kind == state::TopologyKind::kCluster) {
+    checks.add("slots", topology->slots != nullptr, "nothing is known of who owns them");
+  }
   checks.add("not draining", !sources_.data_plane.draining(), "shutting down");
   return text(checks.ok ? 200 : 503, checks.lines + (checks.ok ? "ready\n" : "not ready\n"));
 }
@@ -113,7 +116,8 @@ AdminResponse Routes::page(std::string_view path, std::string_view query, bool& 
   if (path == "/livez") return text(200, "alive\n");
   if (path == "/readyz") return ready(has_parameter(query, "verbose"));
   if (path == "/cache/stats") return json(cache_stats_json(sources_.data_plane));
-  if (path == "/topology") return json(topology_json(*sources_.topology.load()));
+  if (path == "/topology")
+    return json(topology_json(*sources_.topology.load(), sources_.traffic, state::now()));
   if (path == "/metrics") {
     AdminResponse response = text(200, sources_.metrics());
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";

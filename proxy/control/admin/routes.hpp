@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "proxy/state/data_plane_ops.hpp"
+#include "proxy/state/endpoint_traffic.hpp"
 #include "proxy/state/published.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
@@ -33,6 +34,7 @@ struct AdminResponse {
 struct AdminSources {
   const state::DataPlaneOps& data_plane;
   const state::Published<state::TopologySnapshot>& topology;
+  const state::EndpointTraffic& traffic;
   std::function<std::string()> metrics;
   std::string configured_host;  // of admin.address, without port
 };

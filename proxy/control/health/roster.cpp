@@ -22,6 +22,15 @@ const LayoutNode* find_node(const Layout& layout, const std::string& name) {
   return nullptr;
 }
 
+/// What differs with every probe is left out.
+HealthView without_figures(HealthView view) {
+  view.latency = 0;
+  view.role_asked_at = view.role_told_at = 0;
+  view.good_probes = 0;
+  view.replication.offset = 0;
+  return view;
+}
+
 bool is_probed(const HealthView& view) {
   return view.up || view.error != kNotProbed;
 }
@@ -88,27 +97,44 @@ void Roster::set_addresses(const std::string& host, const AddressBook::Addresses
   }
 }
 
-void Roster::set_health(state::EndpointId id, const HealthView& view, state::Nanos now) {
+bool Roster::set_health(state::EndpointId id, const HealthView& view, state::Nanos now) {
   Member* member = find(id);
-  if (member == nullptr) return;
+  if (member == nullptr) return false;
   const bool new_answer = view.role_told_at != member->view.role_told_at;
+  const bool was_in = member->rotation.in();
+  const bool news = without_figures(view) != without_figures(member->view);
   member->view = view;
   const RoleReply& told = view.replication;
   if (member->node.role == NodeRole::kPrimary) {
     if (new_answer && told.role == "master") {
       primaries_[id].note_primary(view.role_told_at, told.offset);
     }
-    judge_shard(member->node.shard, now);
+    if (news) judge_shard(member->node.shard, now);
     choose_main();
+    return news;
+  }
+  if (new_answer && told.role == "slave") measure_lag(*member);
+  judge(*member, now);
+  return news || member->rotation.in() != was_in;
+}
+
+/// Without its link a replica says no offset. Then it lacks what the primary has had since the two
+/// were last in step, up to the primary's last sign of life.
+void Roster::measure_lag(Member& member) {
+  const Member* primary = primary_of(member.node.shard);
+  const HealthView& view = member.view;
+  if (view.replication.link == "connected") {
+    const auto tracker = primary != nullptr ? primaries_.find(primary->id) : primaries_.end();
+    member.lag = tracker == primaries_.end()
+                     ? 0
+                     : tracker->second.lag(view.role_asked_at, view.replication.offset);
+    member.in_step_at = view.role_asked_at - member.lag;
+    member.link_lost_at = 0;
     return;
   }
-  if (new_answer && told.role == "slave") {
-    const Member* primary = primary_of(member->node.shard);
-    const auto tracker = primary != nullptr ? primaries_.find(primary->id) : primaries_.end();
-    member->lag =
-        tracker == primaries_.end() ? 0 : tracker->second.lag(view.role_asked_at, told.offset);
-  }
-  judge(*member, now);
+  if (member.link_lost_at == 0) member.link_lost_at = view.role_told_at;
+  const state::Nanos last_life = primary != nullptr ? primary->view.role_told_at : 0;
+  member.lag = std::max<state::Nanos>(last_life - member.in_step_at, 0);
 }
 
 std::vector<state::EndpointId> Roster::look(const state::EndpointTraffic& traffic,
@@ -143,6 +169,7 @@ void Roster::judge(Member& member, state::Nanos now) {
   replica.role = member.view.replication.role;
   replica.link = member.view.replication.link;
   replica.primary_answers = primary != nullptr && primary->view.up && !primary->view.failing;
+  replica.answered_since = primary != nullptr && primary->view.role_asked_at > member.link_lost_at;
   replica.lag = member.lag;
   replica.probed_at = member.view.role_asked_at;
   member.rotation.update(now, replica);

@@ -45,7 +45,8 @@ class Roster {
   std::size_t set_layout(Layout layout, state::Nanos now);
   void set_confirmed(state::Nanos at) { confirmed_at_ = at; }
   void set_addresses(const std::string& host, const AddressBook::Addresses& addresses);
-  void set_health(state::EndpointId id, const HealthView& view, state::Nanos now);
+  /// True when more than figures has changed: worth publishing at once.
+  bool set_health(state::EndpointId id, const HealthView& view, state::Nanos now);
   /// Passive checks and what only time changes. Returns servers whose traffic fails: probe them.
   std::vector<state::EndpointId> look(const state::EndpointTraffic& traffic, state::Nanos now);
 
@@ -65,6 +66,8 @@ class Roster {
     Rotation rotation;
     TrafficJudge judge;
     state::Nanos lag = 0;
+    state::Nanos in_step_at = 0;    // a replica: then it had what its primary had
+    state::Nanos link_lost_at = 0;  // when it first said that its link is down; 0: it is up
   };
 
   Member* find(state::EndpointId id);
@@ -74,6 +77,7 @@ class Roster {
   Rotation rotation(state::Nanos now) const;
   void choose_main();
   void count_failovers(const Layout& next);
+  void measure_lag(Member& member);
   void judge(Member& member, state::Nanos now);
   void judge_shard(std::uint16_t shard, state::Nanos now);
   state::Node describe(const Member& member, state::Nanos now) const;

@@ -25,7 +25,8 @@ std::string Rotation::reason(state::Nanos now, const ReplicaState& replica) {
   // Promoted already, and the layout does not say so yet: what it has is as new as anything.
   const bool promoted = replica.role == "master" && in_ && !replica.primary_answers;
   if (replica.role != "slave" && !promoted) return "its role is " + replica.role;
-  if (replica.link != "connected" && replica.primary_answers) {
+  const bool primary_lives = replica.primary_answers && (!in_ || replica.answered_since);
+  if (replica.link != "connected" && primary_lives) {
     return "its link to the primary is not up (" + replica.link + ")";
   }
   const state::Nanos allowed = lagging_ ? settings_.max_lag / 2 : settings_.max_lag;

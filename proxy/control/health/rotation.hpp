@@ -9,7 +9,9 @@
 //
 // A replica whose link to the primary is down stays in while the primary does not answer us either:
 // nobody has anything newer, and reads go on while the next primary is elected; also from the one
-// that has been promoted before the layout says so.
+// that has been promoted before the layout says so. So a link that is down takes a replica out only
+// once the primary has answered after that was said: when a primary dies its replicas may know
+// first.
 //
 // Pure: no clock of its own. `now` never goes backwards.
 #pragma once
@@ -35,6 +37,7 @@ struct ReplicaState {
   std::string role;              // as ROLE says; "" unknown
   std::string link;              // likewise
   bool primary_answers = false;  // to us
+  bool answered_since = false;   // to a question asked after the replica said its link
   state::Nanos lag = 0;
   state::Nanos probed_at = 0;  // when its latest good probe began
 };

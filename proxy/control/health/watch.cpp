@@ -1,5 +1,6 @@
 #include "proxy/control/health/watch.hpp"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "proxy/logging/log.hpp"
+#include "proxy/state/reason_names.hpp"
 
 namespace pillion::control {
 
@@ -31,25 +33,42 @@ Watch::Watch(boost::asio::io_context& io, Settings settings, const state::Endpoi
 Watch::~Watch() = default;
 
 void Watch::on_layout(Layout layout) {
-  const std::string before =
-      roster_.layout().nodes.empty() ? std::string() : roster_.layout().nodes.front().name;
   if (!layout.trouble.empty() && layout.trouble != roster_.layout().trouble) {
     logging::warn(layout.trouble);
   }
   const bool alone = layout.kind == state::TopologyKind::kStandalone;
-  const bool one_primary = layout.kind != state::TopologyKind::kCluster;
+  tell_of_changes(layout);
   const std::size_t ignored = roster_.set_layout(std::move(layout), state::now());
   if (ignored > 0) {
     logging::warn(std::to_string(ignored) + " servers are ignored: there are more than " +
                   std::to_string(state::kMaxEndpoints));
   }
-  if (one_primary && !before.empty() && before != roster_.layout().nodes.front().name) {
-    logging::info("the primary is " + roster_.layout().nodes.front().name + " now, it was " +
-                  before);
-  }
   sync_servers();
   publish();
   if (!alone && !std::exchange(timer_->running, true)) look_every_sample();
+}
+
+void Watch::tell_of_changes(const Layout& next) const {
+  const Layout& before = roster_.layout();
+  if (before.nodes.empty()) return;
+  for (const LayoutNode& node : next.nodes) {
+    const auto known = std::find_if(before.nodes.begin(), before.nodes.end(),
+                                    [&](const LayoutNode& old) { return old.name == node.name; });
+    const std::string role(name_of(node.role));
+    if (known == before.nodes.end()) {
+      logging::info("upstream " + node.name + " is new, a " + role);
+    } else if (known->role != node.role) {
+      logging::info("upstream " + node.name + " is a " + role + " now");
+    } else if (known->failed != node.failed) {
+      logging::warn("upstream " + node.name +
+                    (node.failed ? " has failed, its cluster says" : " has not failed any more"));
+    }
+  }
+  for (const LayoutNode& node : before.nodes) {
+    const bool stays = std::any_of(next.nodes.begin(), next.nodes.end(),
+                                   [&](const LayoutNode& now) { return now.name == node.name; });
+    if (!stays) logging::info("upstream " + node.name + " has left");
+  }
 }
 
 void Watch::on_confirmed(state::Nanos at) {
@@ -136,8 +155,9 @@ void Watch::on_address(const std::string& host) {
 
 void Watch::on_view(state::EndpointId id, const HealthView& view) {
   const Server& server = servers_.at(id);
-  roster_.set_health(id, view, state::now());
-  publish();
+  const bool news = roster_.set_health(id, view, state::now());
+  // Of many servers figures alone wait for the next look.
+  if (news || !timer_->running) publish();
   if (discovery_ == nullptr || view.replication.role.empty()) return;
   // Not from inside the checker: a new layout may end it.
   boost::asio::post(

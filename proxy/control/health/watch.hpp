@@ -54,6 +54,7 @@ class Watch final : public LayoutSink {
     std::unique_ptr<HealthChecker> checker;
   };
 
+  void tell_of_changes(const Layout& next) const;
   void sync_servers();
   void connect(state::EndpointId id, Server& server, const LayoutNode& node);
   void on_address(const std::string& host);

@@ -70,6 +70,21 @@ enum class Metric : std::uint8_t {
   kUpstreamReceivedBytes,
   kUpstreamSentBytes,
   kUpstreamCommandTimeout,
+  // each server of the upstream
+  kEndpointUp,
+  kEndpointInRotation,
+  kEndpointWeight,
+  kEndpointLag,
+  kEndpointProbeLatency,
+  kEndpointEjections,
+  kEndpointRequests,
+  kEndpointFailures,
+  kEndpointTimeouts,
+  // its layout
+  kTopologyAge,
+  kTopologyFailovers,
+  kTopologyRefreshRequests,
+  kReplicaMaxLag,
   // subscriptions
   kPubSubMessagesIn,
   kPubSubMessagesOut,

@@ -5,6 +5,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
 #include <chrono>
 #include <initializer_list>
 #include <limits>
@@ -191,6 +192,40 @@ void add_upstream(Page& page, const WorkerCounters& workers,
   page.set(Metric::kUpstreamSentBytes, total(workers, &Counters::upstream_bytes_out));
 }
 
+double seconds(state::Nanos span) {
+  return static_cast<double>(span) / state::kSecond;
+}
+
+void add_endpoints(Page& page, const state::TopologySnapshot& topology,
+                   const state::EndpointTraffic& traffic) {
+  for (const state::Node& node : topology.nodes) {
+    const std::string& name = node.endpoint.name;
+    const state::EndpointTraffic::Counts& counts = traffic.of(node.endpoint.id);
+    page.set(Metric::kEndpointUp, node.up ? 1 : 0, {name, name_of(node.role)});
+    page.set(Metric::kEndpointInRotation, node.in_rotation ? 1 : 0, {name});
+    page.set(Metric::kEndpointWeight, node.weight, {name});
+    page.set(Metric::kEndpointLag, seconds(node.lag), {name});
+    page.set(Metric::kEndpointProbeLatency, seconds(node.latency), {name});
+    page.set(Metric::kEndpointEjections, node.ejections, {name});
+    page.set(Metric::kEndpointRequests, counts.requests.load(std::memory_order_relaxed), {name});
+    page.set(Metric::kEndpointFailures, counts.failures.load(std::memory_order_relaxed), {name});
+    page.set(Metric::kEndpointTimeouts, counts.timeouts.load(std::memory_order_relaxed), {name});
+  }
+}
+
+void add_topology(Page& page, const state::TopologySnapshot& topology,
+                  const state::RefreshRequests& refresh) {
+  page.set(Metric::kTopologyAge, topology.confirmed_at == 0
+                                     ? std::numeric_limits<double>::infinity()
+                                     : seconds(state::now() - topology.confirmed_at));
+  page.set(Metric::kTopologyFailovers, topology.failovers);
+  std::array<std::uint64_t, static_cast<std::size_t>(state::RefreshReason::kCount)> asked{};
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    asked[i] = refresh.count(static_cast<state::RefreshReason>(i));
+  }
+  page.set_by<state::RefreshReason>(Metric::kTopologyRefreshRequests, asked);
+}
+
 void add_subscriptions(Page& page, const WorkerCounters& workers) {
   page.set(Metric::kPubSubMessagesIn, total(workers, &Counters::pubsub_messages_in));
   page.set(Metric::kPubSubMessagesOut, total(workers, &Counters::pubsub_messages_out));
@@ -209,6 +244,7 @@ void add_limits(Page& page, const config::Config& config, std::size_t workers) {
   page.set(Metric::kCacheMaxStaleness, seconds(config.cache.max_staleness));
   page.set(Metric::kUpstreamDedicatedMax, config.upstream.max_dedicated * workers);
   page.set(Metric::kUpstreamCommandTimeout, seconds(config.upstream.command_timeout));
+  page.set(Metric::kReplicaMaxLag, seconds(config.reads.max_lag));
 }
 
 void add_process(Page& page) {
@@ -235,7 +271,10 @@ class Collector::Families : public prometheus::Collectable {
     add_cache(page, workers, sources_.data_plane.cache_stats());
     add_links(page, sources_.data_plane.link_stats());
     add_clients(page, workers);
-    add_upstream(page, workers, *sources_.topology.load());
+    const auto topology = sources_.topology.load();
+    add_upstream(page, workers, *topology);
+    add_endpoints(page, *topology, sources_.traffic);
+    add_topology(page, *topology, sources_.refresh);
     add_subscriptions(page, workers);
     add_limits(page, sources_.config, workers.size());
     page.set(Metric::kDraining, sources_.data_plane.draining() ? 1 : 0);

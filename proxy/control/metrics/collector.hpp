@@ -8,7 +8,9 @@
 
 #include "config/config.hpp"
 #include "proxy/state/data_plane_ops.hpp"
+#include "proxy/state/endpoint_traffic.hpp"
 #include "proxy/state/published.hpp"
+#include "proxy/state/refresh_requests.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
 namespace pillion::control {
@@ -17,6 +19,8 @@ namespace pillion::control {
 struct MetricSources {
   const state::DataPlaneOps& data_plane;
   const state::Published<state::TopologySnapshot>& topology;
+  const state::EndpointTraffic& traffic;
+  const state::RefreshRequests& refresh;
   const config::Config& config;
   std::string version;
   std::string revision;

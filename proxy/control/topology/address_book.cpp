@@ -52,6 +52,7 @@ const AddressBook::Addresses& AddressBook::want(const std::string& host) {
     entry->addresses.list = {address.to_string()};
   } else {
     entry->addresses.error = "'" + host + "' is not resolved yet";
+    entry->addresses.pending = true;
     look_up(host, *entry);
     schedule();
   }
@@ -98,6 +99,7 @@ void AddressBook::on_result(const std::string& host, LookupResult result) {
   if (found == entries_.end()) return;
   Entry& entry = *found->second;
   Addresses& known = entry.addresses;
+  known.pending = false;
   if (result.addresses.empty()) {
     if (!known.list.empty()) {
       logging::warn(result.error + "; keeping the addresses known so far");

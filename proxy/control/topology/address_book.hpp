@@ -28,6 +28,7 @@ class AddressBook {
   struct Addresses {
     std::vector<std::string> list;  // numeric, in the resolver's order
     std::string error;              // why there are none
+    bool pending = false;           // because the first lookup has not ended yet
   };
 
   /// `on_change` runs from the io_context, with the host whose addresses or error are others now.

@@ -98,11 +98,13 @@ void Cluster::ask(const HostPort& node) {
   auto& link = links_[print_host(node)];
   if (!link) link = std::make_unique<Link>(io_, settings_.nodes);
   const state::Endpoint endpoint = addresses_.endpoint(print_host(node), node.host, node.port);
-  // One that still owes the answer of an earlier round does not answer in time.
-  const std::string why = link->interview.busy()       ? "it has not answered yet"
-                          : endpoint.addresses.empty() ? addresses_.want(node.host).error
-                                                       : std::string();
-  if (!why.empty()) {
+  if (link->interview.busy() || endpoint.addresses.empty()) {
+    // One that still owes the answer of an earlier round does not answer in time; a name that is
+    // being resolved for the first time says nothing yet, and is heard of again.
+    const AddressBook::Addresses& known = addresses_.want(node.host);
+    const std::string why = link->interview.busy() ? "it has not answered yet"
+                            : known.pending        ? std::string()
+                                                   : known.error;
     // Not from inside perform().
     boost::asio::post(io_,
                       [this, node, why] { perform(fsm_.on_failure(state::now(), node, why)); });

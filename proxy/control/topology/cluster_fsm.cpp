@@ -16,6 +16,13 @@ using config::print_host;
 constexpr state::Nanos kRecently = state::kSecond;
 constexpr state::Nanos kNever = std::numeric_limits<state::Nanos>::max();
 
+/// A primary without slots that has failed is not in the layout: each one owns some.
+bool awaits_failover(const Layout& layout) {
+  return std::any_of(layout.nodes.begin(), layout.nodes.end(), [](const LayoutNode& node) {
+    return node.failed && node.role == state::NodeRole::kPrimary;
+  });
+}
+
 }  // namespace
 
 ClusterFsm::ClusterFsm(Settings settings) : settings_(std::move(settings)) {
@@ -49,7 +56,7 @@ ClusterStep ClusterFsm::on_view(state::Nanos now, const HostPort& node, ClusterV
 
 ClusterStep ClusterFsm::on_failure(state::Nanos now, const HostPort& node, const std::string& why) {
   failed_at_[print_host(node)] = now;
-  failure_ = print_host(node) + ": " + why;
+  if (!why.empty()) failure_ = print_host(node) + ": " + why;
   for (Asked& asked : asked_) {
     if (asked.node == node) asked.ended = true;
   }
@@ -99,11 +106,16 @@ ClusterStep ClusterFsm::end(state::Nanos now) {
   if (!views_.empty() && believable()) {
     for (const ClusterView& view : views_) epoch_ = std::max(epoch_, view.epoch);
     ClusterVote outcome = vote(views_, layout_.slots);
-    if (!outcome.unanimous && hurry_until_ < round_at_) hurry_until_ = now + kHurryFor;
-    if (outcome.unanimous) hurry_until_ = 0;
+    const bool calm = outcome.unanimous && !awaits_failover(outcome.layout);
+    if (calm) {
+      hurry_until_ = 0;
+    } else if (calm_) {
+      hurry_until_ = now + kHurryFor;
+    }
+    calm_ = calm;
     step.layout = take(std::move(outcome));
     if (!layout_.nodes.empty()) step.confirmed_at = round_at_;
-  } else if (layout_.nodes.empty()) {
+  } else if (layout_.nodes.empty() && !failure_.empty()) {
     const std::string trouble = "no node of the cluster answers (" + failure_ + ")";
     step.layout = layout_.trouble != trouble;
     layout_.trouble = trouble;

@@ -9,7 +9,8 @@
 //
 // Requests (a MOVED, a node that cannot be reached) start a round at once, but no two rounds start
 // within kLeastBetween; one during a round is followed by another round. When the views of a round
-// disagree the next ones come in a hurry, until they agree or for kHurryFor.
+// disagree, or a primary has failed and nobody has its slots yet, the next ones come in a hurry,
+// until that is over or for kHurryFor.
 //
 // What a round says is believed unless it may be the tale of a node cut off: a single view whose
 // epoch is behind what was seen, or views that all say the cluster has failed, of less than half of
@@ -56,6 +57,7 @@ class ClusterFsm {
 
   ClusterStep on_start(state::Nanos now);
   ClusterStep on_view(state::Nanos now, const config::HostPort& node, ClusterView view);
+  /// `why` is empty where it could not be asked yet.
   ClusterStep on_failure(state::Nanos now, const config::HostPort& node, const std::string& why);
   ClusterStep on_request(state::Nanos now);
   ClusterStep on_timer(state::Nanos now);
@@ -89,6 +91,7 @@ class ClusterFsm {
   std::map<std::string, state::Nanos> failed_at_;
   std::uint64_t epoch_ = 0;  // the highest believed
   state::Nanos round_at_ = 0;
+  bool calm_ = true;  // as of the round believed last
   state::Nanos hurry_until_ = 0;
   std::size_t turn_ = 0;
 };

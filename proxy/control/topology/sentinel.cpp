@@ -113,7 +113,8 @@ void Sentinel::sync_links() {
     auto& link = links_[name];
     if (link) continue;
     link = std::make_unique<Link>(io_, server, settings_.sentinels);
-    if (fsm_.layout().nodes.empty()) continue;
+    const auto& seeds = settings_.fsm.seeds;
+    if (std::find(seeds.begin(), seeds.end(), server) != seeds.end()) continue;  // a poll follows
     logging::info("sentinel " + name + " was learnt from another");
     ask(*link);
   }
@@ -130,7 +131,9 @@ void Sentinel::ask(Link& link) {
   const state::Endpoint endpoint =
       addresses_.endpoint(print_host(server), server.host, server.port);
   if (endpoint.addresses.empty()) {
-    return fsm_.note_unreachable(server, addresses_.want(server.host).error);
+    const AddressBook::Addresses& known = addresses_.want(server.host);
+    if (!known.pending) fsm_.note_unreachable(server, known.error);
+    return;
   }
   link.interview.start(
       endpoint, questions(settings_.fsm.master),

@@ -115,7 +115,7 @@ SentinelStep SentinelFsm::decide(state::Nanos now) {
   next.confirmed = primary_ && agreed.primary == primary_;
   const Layout before = layout_;
   build_layout(now);
-  if (!primary_ && !agreed.primary) layout_.trouble = agreed.why_not;
+  if (!primary_ && !agreed.primary && settled(now)) layout_.trouble = agreed.why_not;
   next.layout = !(layout_ == before);
   return next;
 }
@@ -136,6 +136,13 @@ SentinelFsm::Voter* SentinelFsm::find(const HostPort& sentinel) {
 
 bool SentinelFsm::fresh(const Voter& voter, state::Nanos now) const {
   return voter.answers && voter.answer && now - voter.answered_at <= 3 * settings_.poll_every;
+}
+
+bool SentinelFsm::settled(state::Nanos now) const {
+  return now - started_at_ >= kSettling ||
+         std::all_of(voters_.begin(), voters_.end(), [](const auto& known) {
+           return known.second.answer || !known.second.error.empty();
+         });
 }
 
 SentinelFsm::Agreement SentinelFsm::agreement(state::Nanos now) const {

@@ -52,6 +52,8 @@ class SentinelFsm {
   static constexpr state::Nanos kHurryEvery = 50 * state::kMillisecond;
   static constexpr state::Nanos kHurryFor = 2 * state::kSecond;
   static constexpr state::Nanos kPatience = 3 * state::kSecond;
+  /// What is wrong is not told before all have answered or failed, or so much time has passed.
+  static constexpr state::Nanos kSettling = state::kSecond;
   static constexpr std::size_t kMostSentinels = 64;
 
   struct Settings {
@@ -93,6 +95,7 @@ class SentinelFsm {
 
   Voter* find(const config::HostPort& sentinel);
   bool fresh(const Voter& voter, state::Nanos now) const;
+  bool settled(state::Nanos now) const;
   Agreement agreement(state::Nanos now) const;
   SentinelStep decide(state::Nanos now);
   SentinelStep step(state::Nanos now);

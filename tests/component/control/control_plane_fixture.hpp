@@ -40,6 +40,18 @@ class ControlPlaneTest : public testing::Test {
     plane->start();
   }
 
+  /// The server of that name as the latest snapshot has it; a default one while there is none.
+  state::Node node(const std::string& name) const {
+    for (const state::Node& each : snapshot()->nodes) {
+      if (each.endpoint.name == name) return each;
+    }
+    return {};
+  }
+  testing::AssertionResult serves(const std::string& replica) const {
+    if (eventually([&] { return node(replica).in_rotation; })) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << replica << " is out: '" << node(replica).error << "'";
+  }
+
   std::shared_ptr<const state::TopologySnapshot> snapshot() const { return topology.load(); }
 
   /// Waits until the snapshot is as wanted; the last one seen is in the failure's text.

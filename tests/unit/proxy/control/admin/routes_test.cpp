@@ -30,7 +30,9 @@ class RoutesTest : public testing::Test {
 
   test::FakeDataPlane data_plane;
   state::Published<state::TopologySnapshot> topology;
-  Routes routes{{data_plane, topology, [] { return std::string("a_metric 1\n"); }, "10.1.2.3"}};
+  state::EndpointTraffic traffic;
+  Routes routes{
+      {data_plane, topology, traffic, [] { return std::string("a_metric 1\n"); }, "10.1.2.3"}};
 };
 
 TEST_F(RoutesTest, IndexNamesEveryPage) {
@@ -62,6 +64,18 @@ TEST_F(RoutesTest, AliveWhateverTheUpstreamDoes) {
 TEST_F(RoutesTest, ReadyWhenEverythingHolds) {
   EXPECT_EQ(get("/readyz").status, 200U);
   EXPECT_EQ(get("/readyz").body, "ready\n");
+}
+
+TEST_F(RoutesTest, AClusterIsReadyOnceItsSlotsAreKnown) {
+  state::TopologySnapshot snapshot;
+  snapshot.kind = state::TopologyKind::kCluster;
+  snapshot.up = true;
+  topology.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  EXPECT_EQ(get("/readyz").status, 503U);
+  EXPECT_THAT(get("/readyz").body, HasSubstr("[-] slots: "));
+  snapshot.slots = std::make_shared<const state::SlotMap>();
+  topology.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  EXPECT_EQ(get("/readyz").status, 200U);
 }
 
 TEST_F(RoutesTest, NotReadySaysWhy) {

@@ -284,5 +284,67 @@ TEST_F(HealthFsmTest, AProbeThatOverranItsIntervalIsFollowedAtOnce) {
   EXPECT_EQ(std::get<Rest>(last).until, now);
 }
 
+TEST_F(HealthFsmTest, WhatRoleSaysIsKeptWhileItIsTrue) {
+  make();
+  bring_up();
+  RoleReply told;
+  told.role = "slave";
+  told.offset = 77;
+  told.link = "connected";
+  now += kSecond;
+  timer();
+  answer(kPong);
+  const Nanos asked_at = now;
+  now += 2 * kMillisecond;
+  answer({false, "slave", told});
+  EXPECT_EQ(fsm.view().replication, told);
+  EXPECT_EQ(fsm.view().role_asked_at, asked_at);
+  EXPECT_EQ(fsm.view().role_told_at, now);
+  EXPECT_EQ(fsm.view().good_probes, 2U);
+  timer();
+  fail("connection closed by the upstream");
+  EXPECT_TRUE(fsm.view().failing);
+  EXPECT_EQ(fsm.view().good_probes, 0U);
+  EXPECT_EQ(fsm.view().replication, told) << "it is still up";
+  timer();
+  fail("Connection refused");
+  EXPECT_EQ(fsm.view().replication, RoleReply()) << "nothing is known of a server that is down";
+}
+
+TEST_F(HealthFsmTest, DoubtIsAnsweredAtOnce) {
+  make();
+  EXPECT_EQ(words(fsm.on_doubt(now)), "nothing") << "there is no endpoint yet";
+  bring_up();
+  EXPECT_EQ(words(fsm.on_doubt(now)), "PING");
+  EXPECT_EQ(words(fsm.on_doubt(now)), "nothing") << "it is being asked";
+  fail("connection closed by the upstream");
+  EXPECT_EQ(words(fsm.on_doubt(now)), "connect");
+  EXPECT_EQ(words(fsm.on_doubt(now)), "nothing");
+}
+
+TEST_F(HealthFsmTest, AnotherRoleMeansOtherDemands) {
+  make(false, 1, 5);
+  bring_up();
+  HealthSettings strict;
+  strict.fall = 1;
+  strict.probe_timeout = 100 * kMillisecond;
+  fsm.adopt(strict);
+  timer();
+  fail("no answer within 100 ms");
+  EXPECT_FALSE(fsm.view().up);
+  timer();
+  connected();
+  answer(kInfo);
+  EXPECT_EQ(std::get<Ask>(last).timeout, 100 * kMillisecond);
+}
+
+TEST_F(HealthFsmTest, AServerMaySayItsZone) {
+  make();
+  endpoint();
+  connected();
+  answer({false, "redis_version:7.2.4\r\navailability_zone:eu-west-1a\r\n"});
+  EXPECT_EQ(fsm.view().zone, "eu-west-1a");
+}
+
 }  // namespace
 }  // namespace pillion::control

@@ -31,11 +31,25 @@ class CollectorTest : public testing::Test {
     snapshot.redis_version = "7.0.15";
     snapshot.mode = "standalone";
     snapshot.latency_seconds = 0.0005;
+    state::Node primary;
+    primary.endpoint = {"redis:6379", "", {"10.0.0.1"}, 6379, 0};
+    primary.role = state::NodeRole::kPrimary;
+    primary.up = true;
+    state::Node replica;
+    replica.endpoint = {"replica:6379", "", {"10.0.0.2"}, 6379, 7};
+    replica.role = state::NodeRole::kReplica;
+    replica.up = replica.in_rotation = true;
+    replica.weight = 40;
+    replica.lag = 250 * state::kMillisecond;
+    replica.latency = 2 * state::kMillisecond;
+    replica.ejections = 3;
+    snapshot.nodes = {primary, replica};
+    snapshot.failovers = 5;
     topology.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
   }
 
   std::string text() const {
-    return Collector({data_plane, topology, config, "1.2.3", "abc\"def"}).text();
+    return Collector({data_plane, topology, traffic, refresh, config, "1.2.3", "abc\"def"}).text();
   }
 
   /// The value of one sample, as written.
@@ -49,6 +63,8 @@ class CollectorTest : public testing::Test {
 
   test::FakeDataPlane data_plane;
   state::Published<state::TopologySnapshot> topology;
+  state::EndpointTraffic traffic;
+  state::RefreshRequests refresh;
   config::Config config;
 };
 
@@ -142,6 +158,41 @@ TEST_F(CollectorTest, StateOfTheDataPlaneAndTheUpstream) {
   EXPECT_EQ(value("pillion_upstream_probe_latency_seconds"), "0.0005");
   EXPECT_EQ(value("pillion_draining"), "1");
   EXPECT_EQ(value("pillion_build_info{version=\"1.2.3\",revision=\"abc\\\"def\"}"), "1");
+}
+
+TEST_F(CollectorTest, EachServerOfTheUpstream) {
+  traffic.of(7).requests = 100;
+  traffic.of(7).failures = 9;
+  traffic.of(7).timeouts = 4;
+  EXPECT_EQ(value("pillion_endpoint_up{endpoint=\"redis:6379\",role=\"primary\"}"), "1");
+  EXPECT_EQ(value("pillion_endpoint_up{endpoint=\"replica:6379\",role=\"replica\"}"), "1");
+  const auto of = [this](const std::string& name) {
+    return value("pillion_endpoint_" + name + "{endpoint=\"replica:6379\"}");
+  };
+  EXPECT_EQ(of("in_rotation"), "1");
+  EXPECT_EQ(of("weight_percent"), "40");
+  EXPECT_EQ(of("lag_seconds"), "0.25");
+  EXPECT_EQ(of("probe_latency_seconds"), "0.002");
+  EXPECT_EQ(of("ejections_total"), "3");
+  EXPECT_EQ(of("requests_total"), "100");
+  EXPECT_EQ(of("failures_total"), "9");
+  EXPECT_EQ(of("timeouts_total"), "4");
+  EXPECT_EQ(value("pillion_endpoint_in_rotation{endpoint=\"redis:6379\"}"), "0");
+}
+
+TEST_F(CollectorTest, TheLayoutsAgeAndWhatPutItInDoubt) {
+  EXPECT_EQ(value("pillion_topology_age_seconds"), "+Inf");
+  EXPECT_EQ(value("pillion_topology_failovers_total"), "5");
+  EXPECT_EQ(value("pillion_topology_refresh_requests_total{reason=\"moved\"}"), "0");
+  refresh.ask(state::RefreshReason::kMoved);
+  refresh.ask(state::RefreshReason::kMoved);
+  refresh.ask(state::RefreshReason::kUnreachable);
+  EXPECT_EQ(value("pillion_topology_refresh_requests_total{reason=\"moved\"}"), "2");
+  EXPECT_EQ(value("pillion_topology_refresh_requests_total{reason=\"unreachable\"}"), "1");
+  state::TopologySnapshot snapshot;
+  snapshot.confirmed_at = state::now() - 3 * state::kSecond;
+  topology.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  EXPECT_NEAR(std::stod(value("pillion_topology_age_seconds")), 3, 0.5);
 }
 
 TEST_F(CollectorTest, LimitsAreExported) {

@@ -241,6 +241,82 @@ TEST_F(ClusterOfPrimaries, T06_EntriesOfAStolenSlotDie) {
   }
 }
 
+TEST_F(ClusterOfPrimaries, T06_HitsEndWhenTheClusterIsDown) {
+  start(swift({"upstream.command_timeout=500ms"}));
+  ASSERT_TRUE(pillion->wait_for_l1());
+  RespClient client = pillion->client();
+  const std::string key = key_in_slot(300);
+  client("SET", key, "v");
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(client("GET", key), "v");
+  // Its owner is well and answers PING, but the others are out of its sight: somebody else may own
+  // the slot by now.
+  cluster.node(1).pause();
+  cluster.node(2).pause();
+  ASSERT_TRUE(eventually(
+      [&] {
+        client("GET", key);  // keeps it hot
+        return cluster.node(0)("GET", key).starts_with("CLUSTERDOWN");
+      },
+      10s));
+  std::this_thread::sleep_for(kStaleness);
+  EXPECT_TRUE(client("GET", key).is_error());
+  cluster.node(1).resume();
+  cluster.node(2).resume();
+  ASSERT_TRUE(cluster.wait_until_settled());
+  EXPECT_TRUE(eventually([&] { return client("GET", key) == "v"; }, 3s));
+}
+
+TEST_F(ClusterOfPrimaries, BlockedClientIsTakenAlongWhenItsSlotMoves) {
+  start();
+  RespClient blocked = pillion->client();
+  RespClient pushing = pillion->client();
+  const std::uint32_t slot = 400;
+  const std::string list = key_in_slot(slot, "list");
+  blocked.send("BLPOP", list, "10");
+  ASSERT_TRUE(
+      eventually([&] { return cluster.node(0).info_number("clients", "blocked_clients") == 1; }));
+  cluster.move_slots(slot, slot, 1);
+  ASSERT_TRUE(eventually([&] {
+    return cluster.node(1).info_number("clients", "blocked_clients") == 1;
+  })) << "Redis unblocks it with MOVED, and it waits where the slot is now";
+  ASSERT_EQ(pushing("RPUSH", list, "x"), 1);
+  EXPECT_EQ(blocked.read().texts(), (std::vector<std::string>{list, "x"}));
+}
+
+TEST_F(ClusterOfPrimaries, ShardedSubscriptionMovesWithItsSlot) {
+  start();
+  RespClient subscriber = pillion->client();
+  RespClient publisher = pillion->client();
+  const std::uint32_t slot = 500;
+  const std::string channel = key_in_slot(slot, "channel");
+  ASSERT_EQ(subscriber("SSUBSCRIBE", channel).items.at(1), channel);
+  cluster.move_slots(slot, slot, 2);
+  // Redis itself ends the subscription; a client of a single Redis would not know what to do.
+  EXPECT_TRUE(eventually([&] {
+    publisher("SPUBLISH", channel, "again");
+    const auto got = subscriber.try_read(100ms);
+    return got && got->items.at(0) == "smessage" && got->items.at(2) == "again";
+  }));
+}
+
+TEST_F(Cluster, SubscriptionsOutliveTheNodeTheyWereMadeAt) {
+  start();
+  std::vector<RespClient> subscribers;
+  for (int i = 0; i < 6; ++i) {
+    subscribers.push_back(pillion->client());
+    subscribers.back()("SUBSCRIBE", "news");
+  }
+  cluster.node(0).kill9();
+  wait_for_agreement(0, 0);
+  RespClient publisher = pillion->client();
+  for (auto& subscriber : subscribers) {
+    EXPECT_TRUE(eventually([&] {
+      publisher("PUBLISH", "news", "again");
+      return subscriber.try_read(100ms).has_value();
+    }));
+  }
+}
+
 TEST_F(ClusterOfPrimaries, StolenSlotsUnderLoadLoseOnlyWhatRedisThrowsAway) {
   start();
   Crowd::Options options;

@@ -8,7 +8,8 @@ usage() {
 usage: bash bench/run.sh [options]
   --seconds N      seconds measured per sample (2)
   --rounds N       interleaved rounds; medians count (3)
-  --only LIST      of redis, pillion (both), pillion-l1, pillion-pass, nutcracker, haproxy
+  --only LIST      of redis, pillion (both), pillion-l1, pillion-pass, nutcracker, haproxy, and pillion-cluster, which is
+                   not measured unless named: the price of a cluster over a single server, both without the L1
   --build DIR      a build folder to use as it is; without it, build/release is built first
   --output FILE    write the report there too
   --no-micro       leave out the micro benches

@@ -48,9 +48,10 @@ def start_all(options, folder, stack):
     port = servers.free_port()
     argv = [str(side_by_side.find_binary(options.build, "pillion_bare_forwarder")), str(port), str(redis.port)]
     forwarder = keep(servers.Server("forwarder", argv, port, core, folder))
+    upstream = f"redis://127.0.0.1:{redis.port}"
     proxies = [
-        keep(servers.start_pillion("cache-on", binary, redis, core, folder, ["cache.enabled=true"])),
-        keep(servers.start_pillion("cache-off", binary, redis, core, folder, ["cache.enabled=false"])),
+        keep(servers.start_pillion("cache-on", binary, upstream, [redis], core, folder, ["cache.enabled=true"])),
+        keep(servers.start_pillion("cache-off", binary, upstream, [redis], core, folder, ["cache.enabled=false"])),
     ]
     return redis, forwarder, proxies
 

@@ -12,10 +12,15 @@ TARGETS = {
     "pillion-l1": ("L1 hit", {1: 1.0, 16: 0.75, 64: 0.5}),
     "pillion-pass": ("pass-through", {1: 1.0, 16: 1.15, 64: 1.2}),
 }
+# The same, as a ratio to another of our servers in the same run: what a cluster costs over a single server.
+RELATIVE_TARGETS = {
+    ("pillion-cluster", "pillion-pass"): ("cluster pass-through / standalone pass-through", 1.2),
+}
 TITLES = {
     "redis": "redis-server direct",
     "pillion-l1": "Pillion, L1 on",
     "pillion-pass": "Pillion, pass-through",
+    "pillion-cluster": "Pillion, pass-through to a cluster",
     "nutcracker": "nutcracker",
     "haproxy": "haproxy, TCP mode",
 }
@@ -82,10 +87,10 @@ class Results:
     def median(self, operation, pipeline, name, field):
         return statistics.median(self._all(operation, pipeline, name, field))
 
-    def ratios(self, operation, pipeline, name):
+    def ratios(self, operation, pipeline, name, to="redis"):
         """Per round: both samples are seconds apart, so what slows the machine slows both."""
         own = self._all(operation, pipeline, name, "cpu_us")
-        base = self._all(operation, pipeline, "redis", "cpu_us")
+        base = self._all(operation, pipeline, to, "cpu_us")
         return [a / b for a, b in zip(own, base)]
 
     def table(self, operation, pipelines, names):
@@ -131,4 +136,13 @@ class Results:
                 reached = reached and passed
                 lines.append(f"| CPU per GET, {title} / redis-server direct | {pipeline} | {limits[pipeline]:.2f} "
                              f"| {measured:.2f} | {'PASS' if passed else 'FAIL'}{note} |")
+        for (name, to), (title, limit) in RELATIVE_TARGETS.items():
+            for pipeline in pipelines:
+                ratios = self.ratios("get", pipeline, name, to)
+                if not ratios:
+                    continue
+                measured = statistics.median(ratios)
+                reached = reached and measured <= limit
+                lines.append(f"| CPU per GET, {title} | {pipeline} | {limit:.2f} | {measured:.2f} "
+                             f"| {'PASS' if measured <= limit else 'FAIL'} |")
         return lines, reached

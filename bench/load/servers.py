@@ -58,12 +58,12 @@ def calls(port, name):
 
 
 class Server:
-    """A running process. `upstream` is the pid whose CPU is counted next to its own, or None."""
+    """A running process. `behind`: the servers it forwards to, whose CPU and calls are counted next to its own."""
 
-    def __init__(self, name, argv, port, core, folder, upstream=None):
+    def __init__(self, name, argv, port, core, folder, behind=()):
         self.name = name
         self.port = port
-        self.upstream = upstream
+        self.behind = tuple(behind)
         self._log = pathlib.Path(folder, f"{name}.out")
         parent = os.getpid()
 
@@ -115,13 +115,42 @@ def start_redis(core, folder):
     return Server("redis", argv, port, core, folder)
 
 
-def start_pillion(name, binary, redis, core, folder, settings):
+def start_cluster(core, folder, primaries=3):
+    """Redis nodes that share the slots evenly, without replicas; the cluster takes commands."""
+    nodes = []
+    buses = []
+    for i in range(primaries):
+        port = free_port()
+        buses.append(free_port())
+        argv = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                "--cluster-enabled", "yes", "--cluster-port", str(buses[i]), "--cluster-config-file", f"nodes-{i}.conf"]
+        nodes.append(Server(f"redis-node-{i}", argv, port, core, folder))
+    return nodes, buses
+
+
+def join_cluster(nodes, buses):
+    for i, node in enumerate(nodes):
+        first, last = 16384 * i // len(nodes), 16384 * (i + 1) // len(nodes) - 1
+        command(node.port, "CLUSTER", "ADDSLOTSRANGE", str(first), str(last))
+        command(node.port, "CLUSTER", "SET-CONFIG-EPOCH", str(i + 1))
+        for other, bus in zip(nodes, buses):
+            if other is not node:
+                command(node.port, "CLUSTER", "MEET", "127.0.0.1", str(other.port), str(bus))
+    deadline = time.monotonic() + START_TIMEOUT
+    while not all(f"cluster_size:{len(nodes)}" in command(node.port, "CLUSTER", "INFO")
+                  and "cluster_state:ok" in command(node.port, "CLUSTER", "INFO") for node in nodes):
+        if time.monotonic() > deadline:
+            raise BenchError("the cluster does not become ok")
+        time.sleep(0.05)
+
+
+def start_pillion(name, binary, upstream, behind, core, folder, settings):
     port, admin = free_port(), free_port()
-    argv = [str(binary), f"redis://127.0.0.1:{redis.port}"]
+    argv = [str(binary), upstream]
     argv += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"]
     for setting in ["workers=1", "log.level=warn", *settings]:
         argv += ["--set", setting]
-    return Server(name, argv, port, core, folder, upstream=redis.pid)
+    return Server(name, argv, port, core, folder, behind=behind)
 
 
 def start_nutcracker(redis, core, folder):
@@ -139,7 +168,7 @@ def start_nutcracker(redis, core, folder):
     )
     argv = [program("nutcracker"), "-c", str(config), "-a", "127.0.0.1", "-s", str(free_port())]
     argv += ["-o", str(pathlib.Path(folder, "nutcracker.log")), "-p", str(pathlib.Path(folder, "nutcracker.pid"))]
-    return Server("nutcracker", argv, port, core, folder, upstream=redis.pid)
+    return Server("nutcracker", argv, port, core, folder, behind=[redis])
 
 
 def start_haproxy(redis, core, folder):
@@ -150,4 +179,4 @@ def start_haproxy(redis, core, folder):
         "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n"
         f"listen bench\n  bind 127.0.0.1:{port}\n  server redis 127.0.0.1:{redis.port}\n"
     )
-    return Server("haproxy", [program("haproxy"), "-db", "-f", str(config)], port, core, folder, upstream=redis.pid)
+    return Server("haproxy", [program("haproxy"), "-db", "-f", str(config)], port, core, folder, behind=[redis])

@@ -20,6 +20,8 @@ import servers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = ["redis", "pillion-l1", "pillion-pass", "nutcracker", "haproxy"]
+# Measured only when named: Pillion without its L1 in front of a cluster of three primaries.
+EXTRA_NAMES = ["pillion-cluster"]
 OPERATIONS = ["get", "set"]
 
 
@@ -54,9 +56,13 @@ class Load:
 
     def measure(self, server, redis, operation, pipeline):
         watch = ["--watch", f"self={server.pid}"]
-        if server.upstream:
-            watch += ["--watch", f"upstream={server.upstream}"]
-        before = servers.calls(redis.port, operation)
+        for number, behind in enumerate(server.behind):
+            watch += ["--watch", f"upstream{number}={behind.pid}"]
+        executing = server.behind or (redis,)
+
+        def calls():
+            return sum(servers.calls(node.port, operation) for node in executing)
+        before = calls()
         seconds = self._options.seconds
         result = self._run(server, "--op", operation, "--pipeline", str(pipeline), "--seconds", str(seconds),
                            "--warmup", str(min(0.3, seconds / 2)), *watch)
@@ -66,10 +72,10 @@ class Load:
             "p50_us": result["p50_us"],
             "p99_us": result["p99_us"],
             "cpu_us": result["cpu_ns"]["self"] / requests / 1000,
-            "upstream_us": result["cpu_ns"].get("upstream", 0) / requests / 1000,
+            "upstream_us": sum(ns for name, ns in result["cpu_ns"].items() if name.startswith("upstream")) / requests / 1000,
             "load_us": result["cpu_ns"]["load"] / requests / 1000,
             # The warm-up is in the numerator only, so this errs on the strict side.
-            "forwarded": (servers.calls(redis.port, operation) - before) / requests,
+            "forwarded": (calls() - before) / requests,
         }
 
 
@@ -82,14 +88,23 @@ def start_all(names, options, folder, stack):
     core = options.server_core
     redis = keep(servers.start_redis(core, folder))
     started = {"redis": redis}
+    direct = f"redis://127.0.0.1:{redis.port}"
     for name in names:
         if name == "pillion-l1":
             # An hour, so that the figure is that of a hit and not of hits and refills mixed by the clock.
             settings = ["cache.enabled=true", "cache.max_age=1h"]
-            started[name] = keep(servers.start_pillion(name, options.pillion, redis, core, folder, settings))
+            started[name] = keep(servers.start_pillion(name, options.pillion, direct, [redis], core, folder, settings))
         elif name == "pillion-pass":
             settings = ["cache.enabled=false"]
-            started[name] = keep(servers.start_pillion(name, options.pillion, redis, core, folder, settings))
+            started[name] = keep(servers.start_pillion(name, options.pillion, direct, [redis], core, folder, settings))
+        elif name == "pillion-cluster":
+            nodes, buses = servers.start_cluster(core, folder)
+            for node in nodes:
+                keep(node)
+            servers.join_cluster(nodes, buses)
+            url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+            settings = ["cache.enabled=false"]
+            started[name] = keep(servers.start_pillion(name, options.pillion, url, nodes, core, folder, settings))
         elif name == "nutcracker":
             started[name] = keep(servers.start_nutcracker(redis, core, folder))
         elif name == "haproxy":
@@ -101,6 +116,8 @@ def measure_all(options, names, load, started):
     results = report.Results()
     redis = started["redis"]
     load.write_all(redis)
+    if "pillion-cluster" in started:
+        load.write_all(started["pillion-cluster"])
     for turn in range(options.rounds):
         # A different server goes first each round: none is always the one right after an idle moment.
         order = names[turn % len(names):] + names[:turn % len(names)]
@@ -122,7 +139,7 @@ def parse_arguments():
     parser.add_argument("--pillion", help="the binary to measure instead of the build folder's")
     parser.add_argument("--seconds", type=float, default=2.0, help="measured per sample")
     parser.add_argument("--rounds", type=int, default=3, help="samples per row; the median counts")
-    parser.add_argument("--only", help=f"comma-separated: pillion (both), {', '.join(NAMES)}; redis is always in")
+    parser.add_argument("--only", help=f"comma-separated: pillion (both), {', '.join(NAMES + EXTRA_NAMES)}; redis is always in")
     parser.add_argument("--operations", default="get,set")
     parser.add_argument("--pipelines", default="1,16,64")
     parser.add_argument("--clients", type=int, default=50)
@@ -141,14 +158,16 @@ def parse_arguments():
     wanted = set(options.only.split(",") if options.only else NAMES) | {"redis"}
     if "pillion" in wanted:
         wanted = wanted - {"pillion"} | {"pillion-l1", "pillion-pass"}
-    if not wanted <= set(NAMES):
-        parser.error(f"--only takes pillion, {', '.join(NAMES)}")
+    if "pillion-cluster" in wanted:
+        wanted.add("pillion-pass")
+    if not wanted <= set(NAMES + EXTRA_NAMES):
+        parser.error(f"--only takes pillion, {', '.join(NAMES + EXTRA_NAMES)}")
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds must be positive")
     allowed = os.sched_getaffinity(0)
     if not {options.server_core, options.load_core} <= allowed or options.server_core == options.load_core:
         parser.error(f"two different cores are needed, this process may use {sorted(allowed)}")
-    return options, [name for name in NAMES if name in wanted]
+    return options, [name for name in NAMES + EXTRA_NAMES if name in wanted]
 
 
 def main():

@@ -1,7 +1,8 @@
 """Which programs there are, and how each is started.
 
-A program takes REDIS_HOST, REDIS_PORT (where it works) and UPSTREAM_PORT (the Redis behind, for writes that bypass
-whatever stands in front), prints `version X` and one line for each thing it checked, and exits 0 (all held), 1 (not)
+A program takes REDIS_HOST, REDIS_PORT (where it works), UPSTREAM_PORT (the Redis behind, for writes that bypass
+whatever stands in front) and UPSTREAM_KIND (standalone, sentinel or cluster: with the last it uses one database, and
+hash tags where it needs several keys at once), prints `version X` and one line for each thing it checked, and exits 0 (all held), 1 (not)
 or 77 (cannot be run here; its last line says why).
 """
 import os
@@ -22,6 +23,8 @@ class Program(NamedTuple):
     name: str
     group: str
     prepare: Callable[[str], List[str]]  # given the work directory: the command line; raises CannotRun
+    in_matrix: bool = False  # run with every upstream, not only with a single server
+    not_on_a_cluster: str = ""  # why not, where its library needs several slots at once
 
 
 def source(*parts):
@@ -80,12 +83,12 @@ def c_program(work):
 
 
 PROGRAMS = [
-    Program("ioredis 6", "node", node("ioredis.js", "ioredis")),
-    Program("ioredis 5", "node", node("ioredis.js", "ioredis5")),
-    Program("redis 6", "node", node("node_redis.js", "redis")),
-    Program("redis 5", "node", node("node_redis.js", "redis5")),
-    Program("redis 4", "node", node("node_redis.js", "redis4")),
-    Program("bullmq", "node", node("bullmq.js")),
+    Program("ioredis 6", "node", node("ioredis.js", "ioredis"), in_matrix=True),
+    Program("ioredis 5", "node", node("ioredis.js", "ioredis5"), in_matrix=True),
+    Program("redis 6", "node", node("node_redis.js", "redis"), in_matrix=True),
+    Program("redis 5", "node", node("node_redis.js", "redis5"), in_matrix=True),
+    Program("redis 4", "node", node("node_redis.js", "redis4"), in_matrix=True),
+    Program("bullmq", "node", node("bullmq.js"), in_matrix=True),
     Program("bull", "node", node("bull.js")),
     Program("bee-queue", "node", node("bee_queue.js")),
     Program("connect-redis + express-session", "node", node("express_session.js")),
@@ -95,18 +98,19 @@ PROGRAMS = [
     Program("redlock", "node", node("redlock.js")),
     Program("keyv + @keyv/redis", "node", node("keyv.js")),
     Program("cache-manager", "node", node("cache_manager.js")),
-    Program("redis-py sync, hiredis", "python", interpreted(SYSTEM_PYTHON, "python", "redis_sync.py", "hiredis")),
-    Program("redis-py sync, pure Python", "python", interpreted(SYSTEM_PYTHON, "python", "redis_sync.py", "python")),
-    Program("redis-py asyncio, hiredis", "python", interpreted(SYSTEM_PYTHON, "python", "redis_asyncio.py", "hiredis")),
-    Program("redis-py asyncio, pure Python", "python", interpreted(SYSTEM_PYTHON, "python", "redis_asyncio.py", "python")),
+    Program("redis-py sync, hiredis", "python", interpreted(SYSTEM_PYTHON, "python", "redis_sync.py", "hiredis"), in_matrix=True),
+    Program("redis-py sync, pure Python", "python", interpreted(SYSTEM_PYTHON, "python", "redis_sync.py", "python"), in_matrix=True),
+    Program("redis-py asyncio, hiredis", "python", interpreted(SYSTEM_PYTHON, "python", "redis_asyncio.py", "hiredis"), in_matrix=True),
+    Program("redis-py asyncio, pure Python", "python", interpreted(SYSTEM_PYTHON, "python", "redis_asyncio.py", "python"), in_matrix=True),
     Program("redis-py 8 handshake", "python", interpreted(SYSTEM_PYTHON, "python", "resp3_handshake.py")),
-    Program("celery", "python", interpreted(SYSTEM_PYTHON, "python", "celery_round_trip.py")),
+    Program("celery", "python", interpreted(SYSTEM_PYTHON, "python", "celery_round_trip.py"), in_matrix=True),
     Program("rq", "python", interpreted(SYSTEM_PYTHON, "python", "rq_jobs.py")),
     Program("django-redis", "python", interpreted(SYSTEM_PYTHON, "python", "django_cache.py")),
     Program("phpredis", "other", interpreted("php", "php", "phpredis.php")),
     Program("predis", "other", interpreted("php", "php", "predis.php")),
     Program("redis-rb", "other", interpreted("ruby", "ruby", "redis_rb.rb")),
-    Program("sidekiq", "other", interpreted("ruby", "ruby", "sidekiq_jobs.rb")),
+    Program("sidekiq", "other", interpreted("ruby", "ruby", "sidekiq_jobs.rb"), in_matrix=True,
+            not_on_a_cluster="its heartbeat is a transaction over keys of several slots"),
     Program("redigo", "other", go_program),
     Program("Redis.pm", "other", interpreted("/usr/bin/perl", "perl", "redis_pm.pl")),
     Program("hiredis", "other", c_program),

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs every client program against a redis-server and then through Pillion, L1 on, and prints what held.
 
-A program that fails against Redis itself is wrong and counts as a failure too. Exit code: 0, 1 when anything failed,
+`--upstream sentinel` and `--upstream cluster` put a set of servers behind Pillion, to which the programs speak as to a
+plain Redis all the same; of a cluster they ask nothing that needs several slots at once. A program that fails against Redis itself is wrong and counts as a failure too. Exit code: 0, 1 when anything failed,
 77 when nothing could be run.
 """
 import argparse
@@ -43,8 +44,9 @@ class Outcome:
         return f"ok {self.seconds:.1f} s" if self.word == "ok" else self.word
 
 
-def run_program(command, port, upstream_port, directory):
+def run_program(command, port, upstream_port, kind, directory):
     environment = {**os.environ, "REDIS_HOST": servers.HOST, "REDIS_PORT": str(port), "UPSTREAM_PORT": str(upstream_port),
+                   "UPSTREAM_KIND": kind,
                    "TMPDIR": directory, "HOME": directory, "PYTHONDONTWRITEBYTECODE": "1"}
     started = time.monotonic()
     with tempfile.TemporaryFile(dir=directory) as output:
@@ -71,12 +73,6 @@ def run_program(command, port, upstream_port, directory):
     return Outcome("ok" if code == 0 else "FAILED", seconds, text if code in (0, 1) else text + f"\nexit code {code}")
 
 
-def forget_everything(redis):
-    """Keys and scripts: each run has to send its scripts again, as an application does on a new server."""
-    servers.ask(redis.port, "FLUSHALL")
-    servers.ask(redis.port, "SCRIPT", "FLUSH")
-
-
 def show_failure(name, where, outcome):
     print(f"\n--- {name}, {where}: FAILED after {outcome.seconds:.1f} s")
     # What held says how far it came, and the last of that is enough; libraries repeat their warnings without end.
@@ -94,15 +90,19 @@ class Run:
     def __init__(self, options, directory):
         self.options = options
         self.directory = directory
-        self.redis = servers.start_redis(directory)
+        # What a program does is first tried on a plain Redis, whatever stands behind Pillion.
+        self.plain = servers.Standalone(directory, None)
+        self.upstream = self.plain
+        if options.upstream != "standalone" and not options.direct:
+            self.upstream = servers.UPSTREAMS[options.upstream](directory, options.pillion)
         self.pillion = None
         self.hits = 0
 
     def start_pillion(self):
-        self.pillion = servers.Pillion(self.options.pillion, self.redis.port, self.directory)
+        self.pillion = servers.Pillion(self.options.pillion, self.upstream.url, self.directory)
 
     def through_pillion(self, command):
-        outcome = run_program(command, self.pillion.port, self.redis.port, self.directory)
+        outcome = run_program(command, self.pillion.port, self.upstream.port, self.options.upstream, self.directory)
         if not self.pillion.alive():
             code = self.pillion.stop()
             outcome = Outcome("FAILED", outcome.seconds,
@@ -112,6 +112,8 @@ class Run:
 
     def program(self, program):
         """The two outcomes and a reason when it was skipped."""
+        if self.options.upstream == "cluster" and program.not_on_a_cluster:
+            return Outcome("skipped"), Outcome("skipped"), program.not_on_a_cluster
         try:
             command = program.prepare(self.options.work)
         except CannotRun as reason:
@@ -120,15 +122,15 @@ class Run:
             failed = Outcome("FAILED", 0, str(error))
             show_failure(program.name, "preparation", failed)
             return failed, Outcome("skipped"), "could not be prepared"
-        forget_everything(self.redis)
-        direct = run_program(command, self.redis.port, self.redis.port, self.directory)
+        self.plain.forget_everything()
+        direct = run_program(command, self.plain.port, self.plain.port, self.options.upstream, self.directory)
         if direct.word == "skipped":
             return direct, Outcome("skipped"), direct.last_line()
         if direct.word == "FAILED":
             show_failure(program.name, "direct", direct)
         if self.options.direct:
             return direct, Outcome("-"), ""
-        forget_everything(self.redis)
+        self.upstream.forget_everything()
         through = self.through_pillion(command)
         if through.word == "FAILED":
             show_failure(program.name, "through Pillion", through)
@@ -145,7 +147,9 @@ class Run:
             code = self.pillion.stop()
             if code != 0:
                 problem = f"Pillion ended with exit code {code}:\n{self.pillion.log_end()}"
-        self.redis.stop()
+        self.upstream.stop()
+        if self.upstream is not self.plain:
+            self.plain.stop()
         return problem
 
 
@@ -173,6 +177,8 @@ def parse_arguments():
     parser.add_argument("--pillion", default=os.path.join(root, "build/release/pillion"), help="the binary to try")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="programs whose name contains this")
     parser.add_argument("--group", choices=sorted({program.group for program in PROGRAMS}))
+    parser.add_argument("--upstream", choices=sorted(servers.UPSTREAMS), default="standalone",
+                        help="what is behind Pillion; with more than one server, the programs of the matrix are run")
     parser.add_argument("--direct", action="store_true", help="against redis-server only")
     parser.add_argument("--work", default=os.path.join(root, "build/clients"), help="where npm packages and binaries go")
     parser.add_argument("--table", metavar="FILE", help="also write the result as a Markdown table")
@@ -186,6 +192,7 @@ def main():
     options = parse_arguments()
     chosen = [program for program in PROGRAMS
               if (not options.group or program.group == options.group)
+              and (options.upstream == "standalone" or options.only or program.in_matrix)
               and (not options.only or any(name.lower() in program.name.lower() for name in options.only))]
     if not chosen:
         sys.exit("no program has such a name: " + ", ".join(options.only))

@@ -40,7 +40,9 @@ class ClusterDisturber : public Disturber {
   }
 
   void settle() override {
-    if (!cluster_.wait_until_settled(60s)) throw TimedOut("the cluster does not settle again");
+    look_for_a_surprise();
+    wait_until_settled();
+    look_for_a_surprise();
   }
 
  protected:
@@ -59,13 +61,9 @@ class ClusterDisturber : public Disturber {
   }
 
   void do_harm(Profile profile) override {
-    const Nanos begun = now_nanos();
-    const auto before = cluster_.primaries();
+    look_for_a_surprise();
     harm(profile);
-    if (profile == Profile::kFailover || cluster_.primaries() == before) return;
-    // A machine short of time stopped a node for longer than was asked for: a failover as well.
-    settle();
-    failovers_.push_back({begun - kUnreplicated, now_nanos(), [](std::uint32_t) { return true; }});
+    look_for_a_surprise();
   }
 
  private:
@@ -84,6 +82,23 @@ class ClusterDisturber : public Disturber {
       default:
         return fail_over();
     }
+  }
+
+  void wait_until_settled() {
+    if (!cluster_.wait_until_settled(60s)) throw TimedOut("the cluster does not settle again");
+  }
+
+  /// A machine short of time stops a node for longer than was asked for: a failover as well, some
+  /// time since the last look.
+  void look_for_a_surprise() {
+    const auto primaries = cluster_.primaries();
+    if (primaries != primaries_) {
+      wait_until_settled();
+      failovers_.push_back(
+          {last_look_ - kUnreplicated, now_nanos(), [](std::uint32_t) { return true; }});
+      primaries_ = cluster_.primaries();
+    }
+    last_look_ = now_nanos();
   }
 
   static std::function<bool(std::uint32_t)> concerning(std::vector<bool> slots) {
@@ -148,10 +163,14 @@ class ClusterDisturber : public Disturber {
       pause_for(100, 1'500);
       cluster_.bring_back(victim);
     }
-    settle();
+    wait_until_settled();
+    primaries_ = cluster_.primaries();
+    last_look_ = now_nanos();
   }
 
   ClusterServers cluster_;
+  std::vector<std::size_t> primaries_ = cluster_.primaries();
+  Nanos last_look_ = now_nanos();
 };
 
 }  // namespace

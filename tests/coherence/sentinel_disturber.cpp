@@ -17,8 +17,9 @@ class SentinelDisturber : public Disturber {
   }
 
   void settle() override {
+    look_for_a_surprise();
     if (!set_.wait_until_whole()) throw TimedOut("the sentinels' set is not whole again");
-    primary_port_ = set_.server(set_.primary()).port();
+    look_for_a_surprise();
   }
 
  protected:
@@ -35,13 +36,9 @@ class SentinelDisturber : public Disturber {
   }
 
   void do_harm(Profile profile) override {
-    const Nanos begun = now_nanos();
+    look_for_a_surprise();
     harm(profile);
-    const std::uint16_t named = set_.server(set_.primary(30s)).port();
-    if (named == primary_port_) return;
-    // A machine short of time stopped a server for longer than was asked for: a failover as well.
-    settle();
-    failovers_.push_back({begun - kUnreplicated, now_nanos(), [](std::uint32_t) { return true; }});
+    look_for_a_surprise();
   }
 
  private:
@@ -58,6 +55,19 @@ class SentinelDisturber : public Disturber {
       default:
         return fail_over();
     }
+  }
+
+  /// A machine short of time stops a server for longer than was asked for: a failover as well, some
+  /// time since the last look.
+  void look_for_a_surprise() {
+    const std::uint16_t named = set_.server(set_.primary(30s)).port();
+    if (named != primary_port_) {
+      if (!set_.wait_until_whole()) throw TimedOut("the set is not whole after a surprise");
+      primary_port_ = named;
+      failovers_.push_back(
+          {last_look_ - kUnreplicated, now_nanos(), [](std::uint32_t) { return true; }});
+    }
+    last_look_ = now_nanos();
   }
 
   /// Shorter than down-after, so that nobody is replaced because of it.
@@ -101,10 +111,13 @@ class SentinelDisturber : public Disturber {
     if (!set_.wait_until_whole()) throw TimedOut("the set is not whole after a failover");
     failover.until = now_nanos();
     failovers_.push_back(std::move(failover));
+    // Time in which nothing is excused.
+    pause_for(1'500, 3'000);
   }
 
   SentinelSet set_;
   std::atomic<std::uint16_t> primary_port_{0};
+  Nanos last_look_ = now_nanos();
 };
 
 }  // namespace

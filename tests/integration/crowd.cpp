@@ -281,10 +281,12 @@ Millis Crowd::longest_writing_gap(Moment from, Moment to) const {
   return longest_gap(write_moments_, from, to);
 }
 
-Moment Crowd::last_trouble_before(Moment limit) const {
-  Moment last{};
+Millis Crowd::trouble_after(Moment moment, Moment limit) const {
+  Millis last{-1};
   for (const Trouble& trouble : troubles_) {
-    if (trouble.at < limit) last = trouble.at;
+    if (trouble.at > moment && trouble.at < limit) {
+      last = std::chrono::ceil<Millis>(trouble.at - moment);
+    }
   }
   return last;
 }
@@ -307,10 +309,10 @@ void Crowd::judge_counter(const Fate& fate, const Value& truth, Audit& audit) co
     audit.repeated.push_back(fate.key + " counts " + truth.text + ", asked " +
                              std::to_string(fate.tried) + " times");
   }
+  // Which of the acknowledged it was, and so when, a number does not say.
   if (count >= fate.acknowledged) return;
   audit.lost.push_back(fate.key + " counts " + truth.text + ", acknowledged " +
                        std::to_string(fate.acknowledged));
-  audit.last_lost = std::max(audit.last_lost, fate.acknowledged_at);
 }
 
 }  // namespace pillion::test

@@ -80,8 +80,8 @@ class Crowd {
   /// The longest time within [from, to] in which nobody read a settled key.
   Millis longest_reading_gap(Moment from, Moment to) const;
   Millis longest_writing_gap(Moment from, Moment to) const;
-  /// The last trouble before `limit`; the epoch when there was none.
-  Moment last_trouble_before(Moment limit) const;
+  /// How long after `moment` the last trouble before `limit` came; negative when there was none.
+  Millis trouble_after(Moment moment, Moment limit) const;
 
   /// Compares with the truth; `straight` is a connection, or anything callable like one, that
   /// reaches who owns a key. The counters: an INCR may have happened once for each time it was
@@ -89,7 +89,7 @@ class Crowd {
   struct Audit {
     std::vector<std::string> repeated;  // counted higher than ever asked for
     std::vector<std::string> lost;      // acknowledged, and not there any more
-    Moment last_lost{};                 // when the latest of the lost was acknowledged
+    Moment last_lost{};                 // when the latest of the lost values was acknowledged
   };
   template <class Straight>
   Audit audit(Straight&& straight) const {

@@ -154,7 +154,7 @@ class SentinelFailover : public Sentinel {
       EXPECT_EQ(crowd.dropped(), 0U);
       EXPECT_TRUE(crowd.wrong().empty());
       EXPECT_LE(resumed, 1s + kSlack);
-      EXPECT_LT(crowd.last_trouble_before(stopped), promotion.at + 1s + kSlack);
+      EXPECT_LE(crowd.trouble_after(promotion.at, stopped), 1s + kSlack);
       EXPECT_EQ(crowd.troubles_of("settled GET"), 0U) << "reads go on";
       EXPECT_LE(crowd.longest_reading_gap(harmed, stopped), 500ms);
       EXPECT_TRUE(audit.repeated.empty()) << audit.repeated.front();
@@ -200,7 +200,7 @@ TEST_F(Sentinel, OrderedFailoverLosesNothing) {
     EXPECT_TRUE(is_unknown_outcome(trouble.text) || trouble.command.find("GET") == 0)
         << trouble.command << ": " << trouble.text;
   }
-  EXPECT_LT(crowd.last_trouble_before(stopped), promotion.at + 1s + kSlack);
+  EXPECT_LE(crowd.trouble_after(promotion.at, stopped), 1s + kSlack);
   EXPECT_TRUE(crowd.audit(set.server(promotion.server).client()).repeated.empty());
 }
 

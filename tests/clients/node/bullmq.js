@@ -1,9 +1,11 @@
 'use strict';
 // BullMQ: blocking workers, Lua, event streams, delays, retries, a flow and a rate limit.
 const { Queue, Worker, QueueEvents, FlowProducer } = require('bullmq');
-const { host, port, check, equal, rejects, sleep, within, main } = require('./support');
+const { host, port, cluster, check, equal, rejects, sleep, within, main } = require('./support');
 
 const connection = { host, port, maxRetriesPerRequest: null };
+// BullMQ's own advice for clusters: all keys of its queues in one slot.
+const options = cluster ? { connection, prefix: '{bull}' } : { connection };
 
 main(['bullmq'], async () => {
   const seen = new Map();
@@ -18,9 +20,9 @@ main(['bullmq'], async () => {
     await job.updateProgress(50);
     return { doubled: job.data.value * 2 };
   };
-  const queue = new Queue('mail', { connection });
-  const events = new QueueEvents('mail', { connection });
-  const workers = [0, 1].map(() => new Worker('mail', work, { connection, concurrency: 5 }));
+  const queue = new Queue('mail', options);
+  const events = new QueueEvents('mail', options);
+  const workers = [0, 1].map(() => new Worker('mail', work, { ...options, concurrency: 5 }));
   await Promise.all([queue.waitUntilReady(), events.waitUntilReady(), ...workers.map((worker) => worker.waitUntilReady())]);
 
   const first = await queue.add('send', { value: 21 });
@@ -57,7 +59,7 @@ main(['bullmq'], async () => {
   await queue.resume();
   equal('and lets them go', await held.waitUntilFinished(events, 5000), { doubled: 14 });
 
-  const flow = new FlowProducer({ connection });
+  const flow = new FlowProducer(options);
   const tree = await flow.add({
     name: 'send', queueName: 'mail', data: { value: 100 },
     children: [1, 2, 3].map((value) => ({ name: 'send', queueName: 'mail', data: { value } })),

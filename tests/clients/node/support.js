@@ -7,6 +7,8 @@ const util = require('node:util');
 const host = process.env.REDIS_HOST;
 const port = Number(process.env.REDIS_PORT);
 const upstreamPort = Number(process.env.UPSTREAM_PORT);
+// One database, and keys of one command or transaction in one slot.
+const cluster = process.env.UPSTREAM_KIND === 'cluster';
 
 let failures = 0;
 
@@ -113,4 +115,4 @@ async function freshness(a, b, upstream) {
   equal('and gone when it ended', await a('GET', 'fresh:short'), null);
 }
 
-module.exports = { host, port, upstreamPort, check, equal, rejects, sleep, within, kept, version, main, freshness, kRelease };
+module.exports = { host, port, upstreamPort, cluster, check, equal, rejects, sleep, within, kept, version, main, freshness, kRelease };

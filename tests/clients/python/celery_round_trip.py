@@ -10,14 +10,14 @@ try:
     import celery
     import celery.exceptions
     import redis
-    from celery_tasks import app, broken, count, flaky, total
+    from celery_tasks import RUNS, app, broken, count, flaky, total
 except ImportError as error:
     cannot_run(f"python3-celery is not installed ({error})")
 
 def scenario():
     results = celery.group(count.s(i) for i in range(100)).apply_async()
     equal("100 tasks have their own results", results.get(timeout=20), [2 * i for i in range(100)])
-    runs = redis.Redis(host=HOST, port=PORT, db=2).hgetall("runs")
+    runs = redis.Redis(host=HOST, port=PORT, db=RUNS).hgetall("runs")
     check("each ran once", len(runs) == 100 and set(runs.values()) == {b"1"}, runs)
     equal("a chord waits for its tasks", celery.chord((count.s(i) for i in range(10)), total.s()).apply_async().get(timeout=15), 90)
     equal("a chain", (count.s(1) | count.s() | count.s()).apply_async().get(timeout=10), 8)

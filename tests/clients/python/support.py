@@ -6,6 +6,8 @@ import time
 HOST = os.environ["REDIS_HOST"]
 PORT = int(os.environ["REDIS_PORT"])
 UPSTREAM_PORT = int(os.environ["UPSTREAM_PORT"])
+# One database, and keys of one command or transaction in one slot.
+CLUSTER = os.environ.get("UPSTREAM_KIND") == "cluster"
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 _failures = []

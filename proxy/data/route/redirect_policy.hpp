@@ -52,8 +52,8 @@ struct Decision {
   EndpointId endpoint = kNoEndpoint;
   bool asking = false;
   state::Nanos pause = 0;
-  bool refresh = false;  // RefreshRequests::ask(reason); counted or not, `reason` says what it was
-  state::RefreshReason reason = state::RefreshReason::kMoved;
+  bool refresh = false;  // the layout is to be looked at again: RefreshRequests::ask(reason)
+  state::RefreshReason reason = state::RefreshReason::kMoved;  // what it was, in any case
 };
 
 /// Counts what it decides in `attempts`. `random` is any 64-bit random number.

@@ -40,7 +40,7 @@ struct ScanStep {
   std::uint64_t node_cursor = 0;  // with which cursor
 };
 
-/// Whom a client's cursor asks. nullopt: it is none (kInvalidCursor), by Redis's own rule.
+/// Whom a client's cursor asks. nullopt: it is not even a number (kInvalidCursor).
 std::optional<ScanStep> next_scan_step(const RouteTable& table, std::string_view cursor);
 
 /// The request of a step: the client's command with the node's cursor.

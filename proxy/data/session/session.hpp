@@ -305,7 +305,8 @@ class Session {
   void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text);
   void read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone);
   void finish_aside(std::uint64_t sequence, bool clean);
-  bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure) const;
+  bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
+                     state::Nanos now) const;
   static bool passes_soon(const Failure& failure);
   std::string failure_text(const Failure& failure, bool unknown_outcome) const;
   Flow output_flow(std::uint64_t sequence);

@@ -57,13 +57,13 @@ void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view tex
 
 /// What was lost may be asked for elsewhere: reads once, within the budget, and what was never
 /// sent.
-bool Session::may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure) const {
+bool Session::may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
+                            state::Nanos now) const {
   // The run must be all that its slot waits for on a lane: replies of a slot stay in order.
   if (slot.pinned || run.reply_begun || run.requests.empty() ||
       slot.unanswered - slot.errands != run.unanswered || slot.action != SlotAction::kNone) {
     return false;
   }
-  const state::Nanos now = state::now();
   if (now - slot.started >= context_.command_timeout) return false;
   if (!run.sent && !context_.director.alone()) return true;
   // A write behind it may have been executed, and must not be seen by a read that came before it
@@ -95,7 +95,8 @@ void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos n
     aborted_ = state::DisconnectReason::kUpstreamLost;
     return;
   }
-  if (may_ask_again(run, *slot, failure) && (!run.sent || context_.director.retries().take(now))) {
+  if (may_ask_again(run, *slot, failure, now) &&
+      (!run.sent || context_.director.retries().take(now))) {
     slot->lost_once = true;
     lost_to_errands(run, *slot, failure, now);
     return;

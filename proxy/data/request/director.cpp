@@ -34,13 +34,22 @@ route::Destination Director::destination(std::string_view request) const {
   return route::route(table_, *spec, command, route::Sender::kPinned, keys);
 }
 
+state::EndpointId Director::heir_of(state::EndpointId primary) const {
+  const std::uint16_t place = table_.scan_place_of(primary);
+  state::EndpointId heir = state::kNoEndpoint;
+  for (const route::RouteTable::ShardRoute& shard : table_.shards()) {
+    if (shard.primary == primary) return primary;
+    if (shard.scan_place == place) heir = shard.primary;
+  }
+  return heir;
+}
+
 state::EndpointId Director::endpoint_of_key(std::string_view key) const {
   return cluster() ? table_.primary_of(table_.shard_of(cluster::slot_of(key))) : primary();
 }
 
 Director::ReadFrom Director::read_from(std::uint16_t shard, std::span<const cache::NameHash> names,
                                        state::Nanos now) {
-  retries_.on_read();
   if (!options_.replicas || links_ == nullptr || names.empty() || !selector_.has_replicas(shard))
     return {};
   bool passed_over = false;

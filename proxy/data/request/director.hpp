@@ -60,6 +60,9 @@ class Director : public fill::FetchRouter {
   /// Of one command on its own, given by its canonical bytes, whoever may answer it.
   route::Destination destination(std::string_view request) const;
 
+  /// Who answers for what that primary had: itself, or whom its shard has now; kNoEndpoint: nobody.
+  state::EndpointId heir_of(state::EndpointId primary) const;
+
   /// The primary of a key; kNoEndpoint: nobody owns it.
   state::EndpointId endpoint_of_key(std::string_view key) const;
 

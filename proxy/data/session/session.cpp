@@ -45,8 +45,9 @@ void Session::leave() {
   for (const Aside& aside : asides_) {
     if (aside.own) aside.lane->close();
   }
-  for (const auto& errand : errands_) {
-    if (errand->alone && errand->lane) errand->lane->close();
+  for (const auto& errand : std::exchange(errands_, {})) {
+    if (errand->alone && errand->lane)
+      context_.lanes.give_back(errand->lane, upstream::LaneCondition::kSpent, now_);
   }
   for (const Paused& paused : paused_) paused.lane->resume();
 }
@@ -224,12 +225,10 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
       [[fallthrough]];
     case command::Route::kScript:
     case command::Route::kBlock:
-      // WAIT asks every primary of a cluster.
-      if (spec.key_rule == command::KeyRule::kNone && spec.route == command::Route::kBlock &&
-          context_.director.cluster()) {
-        return forward(spec, command);
-      }
       if (!slots_.empty()) return Step::kWait;
+      // WAIT: every primary waits for its own replicas.
+      if (context_.director.cluster() && route::split_of(spec) != route::Split::kNone)
+        return forward(spec, command);
       if (!acquire_lease_for(spec, command)) return Step::kNext;
       return handle_leased(spec, command);
     case command::Route::kSubscribe:
@@ -373,6 +372,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   if (spec.route == command::Route::kBlock && !multi_open) limit = TimeLimit::kNone;
   if (spec.route == command::Route::kScript && !multi_open) limit = TimeLimit::kScript;
   sending.command_class = retriable ? CommandClass::kRead : CommandClass::kWrite;
+  if (retriable) context_.director.retries().on_read();
   sending.script = limit == TimeLimit::kScript;
   Slot* slot = nullptr;
   if (multi_open) {
@@ -429,16 +429,12 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   if (postponed) {
     const std::uint64_t sequence = slots_.back_sequence();
     Errand& errand = new_errand(sequence, *slot, request);
-    errand.detour = true;
-    ++detours_;
+    errand.node = extra.endpoint;
     context_.director.on_unreachable();
     postpone_errand(errand, route::kFirstPause, now_);
     return Step::kNext;
   }
-  ++on_lane_;
-  for (Way& way : ways_) {
-    if (way.id == sending.way && sending.way != kNoWay) ++way.unanswered;
-  }
+  enter_way(sending.way);
   // Scripts, and modules, may write what they like into a reply.
   lease_suspect_ = lease_suspect_ || spec.route == command::Route::kScript ||
                    spec.effect == command::Effect::kUnknown;

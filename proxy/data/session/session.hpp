@@ -44,6 +44,7 @@
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/request/director.hpp"
 #include "proxy/data/request/effects.hpp"
+#include "proxy/data/route/router.hpp"
 #include "proxy/data/session/client_list.hpp"
 #include "proxy/data/session/client_state.hpp"
 #include "proxy/data/session/local_commands.hpp"
@@ -288,8 +289,6 @@ class Session {
   void fence_if_woken(Slot& slot, state::Nanos now) const;
   void append_reply(Slot& slot, bool front, std::string_view bytes);
   void apply_effect(Slot& slot, std::uint32_t commands, state::Nanos now);
-  enum class Answer : std::uint8_t { kComplete, kGoesOn };
-  Answer on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply);
   std::string apply_queued_change(const resp::Command& command, std::string_view reply);
   QueuedChanges take_executed();
   void on_multi_refused(std::uint64_t sequence);
@@ -297,9 +296,13 @@ class Session {
   std::string with_own_section(std::string_view section, std::string_view reply) const;
   bool heal_script(std::uint64_t sequence, Slot& slot, std::string_view reply);
   enum class Via : std::uint8_t { kLane, kErrand };
+  enum class Answer : std::uint8_t { kComplete, kGoesOn };
+  Answer on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply,
+                         Via via = Via::kLane);
   void answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now,
                 Via via = Via::kLane);
-  void leave_way(const Slot& slot, std::uint32_t commands);
+  void enter_way(WayId id);
+  void leave_way(WayId id, std::uint32_t commands);
   void release_ready();
   void park(Slot& slot, std::string_view bytes);
   void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text);
@@ -307,6 +310,8 @@ class Session {
   void finish_aside(std::uint64_t sequence, bool clean);
   bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
                      state::Nanos now) const;
+  bool others_write(const Slot* slot) const;
+  static bool movable(SlotAction action);
   static bool passes_soon(const Failure& failure);
   std::string failure_text(const Failure& failure, bool unknown_outcome) const;
   Flow output_flow(std::uint64_t sequence);
@@ -346,6 +351,7 @@ class Session {
     bool script = false;
   };
   Way& way_to(state::EndpointId endpoint);
+  bool belongs_elsewhere(const command::Spec& spec, const resp::Command& command);
   Sending sending(const command::Spec& spec, const resp::Command& command, const Outgoing& extra,
                   bool retriable);
   Sending sending_to(const route::Destination& destination, const command::Spec& spec,
@@ -356,8 +362,9 @@ class Session {
   struct Errand {
     std::uint16_t number = 0;  // in the high bits of its requester's slot
     std::uint64_t slot = 0;
-    std::size_t offset = 0;  // where its reply belongs in the slot's parked bytes
-    std::uint32_t part = 0;  // of the slot's fan-out
+    std::size_t offset = 0;                   // where its reply belongs in the slot's parked bytes
+    std::uint32_t part = 0;                   // of the slot's fan-out
+    std::uint16_t key_slot = route::kNoSlot;  // of a cluster
     std::string request;
     CommandClass command_class = CommandClass::kRead;
     TimeLimit limit = TimeLimit::kCommand;
@@ -368,19 +375,27 @@ class Session {
     route::Attempts attempts;
     state::EndpointId endpoint = state::kNoEndpoint;  // next or latest; kNoEndpoint: to be routed
     bool asking = false;
-    WayId way = kNoWay;  // counts there
+    state::EndpointId node = state::kNoEndpoint;  // whose own answer it has to be
+    WayId way = kNoWay;                           // counts there
     std::shared_ptr<upstream::Lane> lane;
     std::string reply;  // what has come of it
     std::string error;  // what the client gets when nothing better comes
   };
   using Errands = std::vector<std::unique_ptr<Errand>>;
   Errand& new_errand(std::uint64_t sequence, Slot& slot, std::string_view request);
+  static void take_over(Errand& errand, Slot& slot);
   Errand* find_errand(const Requester& to);
   /// Whom the reply to an errand is for.
   Requester requester_of(const Errand& errand) const;
   void send_errand(Errand& errand, state::Nanos now);
+  void put_off_unreachable(Errand& errand, const upstream::Lane* lane, state::Nanos now);
+  void make_detour(Errand& errand);
   void postpone_errand(Errand& errand, state::Nanos pause, state::Nanos now);
-  void finish_errand(Errand& errand, std::string_view reply, state::Nanos now);
+  void finish_errand(Errand& errand, std::string_view reply, state::Nanos now,
+                     bool answered_whole = true);
+  bool depend(const Errand& one, const Errand& other) const;
+  bool overtaken(const Errand& errand) const;
+  bool waits_behind(const Errand& errand, const upstream::Lane* lane) const;
   void forget_errand_lane(Errand& errand, bool clean, state::Nanos now);
   void on_errand_refused(Errand& errand, std::string_view frame, state::Nanos now);
   void on_errand_lost(Errand& errand, const LostRun& run, const Failure& failure, state::Nanos now);

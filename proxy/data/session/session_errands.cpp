@@ -36,6 +36,23 @@ std::uint64_t sequence_of(std::uint64_t slot) {
 
 }  // namespace
 
+/// Commands whose answer means the same whoever gives it.
+bool Session::movable(SlotAction action) {
+  switch (action) {
+    case SlotAction::kNone:
+    case SlotAction::kInfo:
+    case SlotAction::kScriptBody:
+    case SlotAction::kScript:
+    case SlotAction::kPublish:
+    case SlotAction::kNumSub:
+    case SlotAction::kShardPublish:
+    case SlotAction::kShardNumSub:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::string_view request) {
   auto errand = std::make_unique<Errand>();
   do {
@@ -47,10 +64,22 @@ Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::st
   errand->offset = slot.parked.size();
   errand->request = request;
   errand->command_class = slot.command_class;
+  if (context_.director.cluster()) errand->key_slot = context_.director.destination(request).slot;
   ++slot.errands;
   errands_.push_back(std::move(errand));
   context_.neighbours.want_ticks(requester(0));
   return *errands_.back();
+}
+
+/// What the next command of the slot was, is the errand's from here.
+void Session::take_over(Errand& errand, Slot& slot) {
+  errand.alone = slot.script || slot.blocking;
+  errand.limit = slot.blocking ? TimeLimit::kNone
+                 : slot.script ? TimeLimit::kScript
+                               : TimeLimit::kCommand;
+  const auto first = slot.names.begin() + slot.named;
+  errand.names.assign(first, first + std::min<std::ptrdiff_t>(slot.keys, slot.names.end() - first));
+  slot.names.erase(first, first + static_cast<std::ptrdiff_t>(errand.names.size()));
 }
 
 Requester Session::requester_of(const Errand& errand) const {
@@ -66,7 +95,12 @@ Session::Errand* Session::find_errand(const Requester& to) {
   return nullptr;
 }
 
+void Session::make_detour(Errand& errand) {
+  if (!std::exchange(errand.detour, true)) ++detours_;
+}
+
 void Session::postpone_errand(Errand& errand, state::Nanos pause, state::Nanos now) {
+  make_detour(errand);
   errand.endpoint = state::kNoEndpoint;
   errand.asking = false;
   errand.send_at = now + pause;
@@ -75,8 +109,10 @@ void Session::postpone_errand(Errand& errand, state::Nanos pause, state::Nanos n
 void Session::send_errand(Errand& errand, state::Nanos now) {
   Slot* slot = slots_.find(errand.slot);
   if (slot == nullptr) return;
-  errand.send_at = 0;
-  if (errand.endpoint == state::kNoEndpoint) {
+  if (errand.endpoint == state::kNoEndpoint && errand.node != state::kNoEndpoint) {
+    // A cursor means something to its own node only.
+    errand.endpoint = slot->fan_out ? context_.director.heir_of(errand.node) : errand.node;
+  } else if (errand.endpoint == state::kNoEndpoint) {
     const route::Destination destination = context_.director.destination(errand.request);
     if (destination.kind == route::DestinationKind::kRefused) {
       std::string error;
@@ -89,36 +125,61 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
       errand.error = destination.error;
   }
   std::shared_ptr<upstream::Lane> lane;
-  if (errand.endpoint != state::kNoEndpoint) {
-    const upstream::ChannelKey key = channel_key(errand.endpoint);
+  WayId way = kNoWay;
+  if (errand.endpoint != state::kNoEndpoint && errand.alone) {
     // Where shared connections cannot be made, more attempts make a storm.
-    lane = context_.lanes.pick(key, now);
-    if (errand.alone && lane->accepts_commands()) lane = context_.lanes.lease(key, now);
+    lane = context_.lanes.pick(channel_key(errand.endpoint), now);
+  } else if (errand.endpoint != state::kNoEndpoint) {
+    // Behind what of this client is on its way there already.
+    now_ = now;
+    const Way& found = way_to(errand.endpoint);
+    lane = found.lane;
+    way = found.id;
+  }
+  if (!lane || !lane->accepts_commands()) {
+    put_off_unreachable(errand, lane.get(), now);
+    return;
+  }
+  // I10: in the order in which they were asked.
+  if (waits_behind(errand, errand.alone ? nullptr : lane.get())) {
+    make_detour(errand);
+    errand.send_at = now;
+    return;
+  }
+  if (errand.alone) {
+    lane = context_.lanes.lease(channel_key(errand.endpoint), now);
     if (!lane) {
       std::string error;
       resp::append_error(error, "ERR upstream connection limit reached");
       finish_errand(errand, error, now);
       return;
     }
-  }
-  if (!lane || !lane->accepts_commands()) {
-    if (lane && errand.error.empty()) errand.error = failure_text(lane->last_failure(), false);
-    if (context_.director.alone()) {
-      std::string error;
-      resp::append_error(error, errand.error);
-      finish_errand(errand, error, now);
+    if (!lane->accepts_commands()) {
+      put_off_unreachable(errand, lane.get(), now);
+      context_.lanes.give_back(lane, upstream::LaneCondition::kSpent, now);
       return;
     }
-    context_.director.on_unreachable();
-    postpone_errand(errand, route::pause_before(errand.attempts.pauses++, net::random_bits()), now);
-    return;
   }
   if (lane->congested()) {
     if (errand.alone) context_.lanes.give_back(lane, upstream::LaneCondition::kClean, now);
+    make_detour(errand);
     errand.send_at = now + kCongestedPause;
     return;
   }
+  errand.send_at = 0;
   errand.lane = std::move(lane);
+  if (errand.alone) {
+    make_detour(errand);
+  } else {
+    errand.way = way;
+    enter_way(way);
+  }
+  // WAIT counts from the latest write of its own connection: see wait_for_replicas().
+  if (errand.alone && slot->fan_out) {
+    std::string ping;
+    resp::append_request(ping, {"PING", std::string(upstream::kOwnPing) + "wait"});
+    errand.lane->submit(ping, Requester{}, CommandClass::kWrite, TimeLimit::kCommand, now);
+  }
   // The answer to ASKING is nobody's; nothing comes between it and the command.
   if (errand.asking)
     errand.lane->submit(kAsking, Requester{}, CommandClass::kRead, TimeLimit::kCommand, now);
@@ -126,13 +187,23 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
                       now);
 }
 
+/// `lane`: of those that were tried, the last; none, where nobody owns the keys.
+void Session::put_off_unreachable(Errand& errand, const upstream::Lane* lane, state::Nanos now) {
+  if (lane != nullptr && errand.error.empty())
+    errand.error = failure_text(lane->last_failure(), false);
+  if (context_.director.alone()) {
+    std::string error;
+    resp::append_error(error, errand.error);
+    finish_errand(errand, error, now);
+    return;
+  }
+  context_.director.on_unreachable();
+  postpone_errand(errand, route::pause_before(errand.attempts.pauses++, net::random_bits()), now);
+}
+
 void Session::forget_errand_lane(Errand& errand, bool clean, state::Nanos now) {
   const auto lane = std::exchange(errand.lane, nullptr);
-  if (errand.way != kNoWay) {
-    Slot counted;
-    counted.way = std::exchange(errand.way, kNoWay);
-    leave_way(counted, 1);
-  }
+  if (errand.way != kNoWay) leave_way(std::exchange(errand.way, kNoWay), 1);
   if (!lane) return;
   paused_.erase(std::remove_if(paused_.begin(), paused_.end(),
                                [&](const Paused& paused) { return paused.lane == lane; }),
@@ -143,14 +214,16 @@ void Session::forget_errand_lane(Errand& errand, bool clean, state::Nanos now) {
   context_.lanes.give_back(lane, condition, now);
 }
 
-/// `reply`: a whole frame. The errand is gone afterwards.
-void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos now) {
+/// `reply`: a whole frame; not `answered_whole`: of our own, the lane may still owe one. The errand
+/// is gone afterwards.
+void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos now,
+                            bool answered_whole) {
   const auto at = std::find_if(errands_.begin(), errands_.end(),
                                [&](const auto& other) { return other.get() == &errand; });
   const auto place = static_cast<std::size_t>(at - errands_.begin());
   const std::unique_ptr<Errand> own = std::move(*at);
   errands_.erase(at);
-  forget_errand_lane(*own, true, now);
+  forget_errand_lane(*own, answered_whole, now);
   if (own->detour) --detours_;
   wakeup_ = true;
   Slot* slot = slots_.find(own->slot);
@@ -168,13 +241,14 @@ void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos
     end_fan_out(own->slot, *slot, merged, now);
     return;
   }
+  if (answered_whole) fence_if_woken(*slot, now);
   if (slot->beside && context_.director.key_affinity()) note_read_elsewhere(own->request, now);
   // What it erases is next, whatever else of the slot is unanswered.
   slot->names.insert(slot->names.begin() + slot->named, own->names.begin(), own->names.end());
   // What is parked leaves first: an answer behind it is parked as well.
   if (slot->errands == 0 && slot->parked.empty()) {
     if (slot->action != SlotAction::kNone) {
-      if (on_action_reply(own->slot, *slot, reply) == Answer::kGoesOn) return;
+      if (on_action_reply(own->slot, *slot, reply, Via::kErrand) == Answer::kGoesOn) return;
     } else {
       append_reply(*slot, slots_.is_front(own->slot), reply);
     }
@@ -227,12 +301,9 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
   Slot* slot = slots_.find(to.slot);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   const auto redirect = cluster::parse_redirect(frame);
-  const bool movable =
-      !slot->pinned && !slot->aside && !slot->begun &&
-      (slot->action == SlotAction::kNone || slot->action == SlotAction::kInfo ||
-       slot->action == SlotAction::kScriptBody || slot->action == SlotAction::kScript) &&
-      redirect && passes_on(redirect->kind);
-  if (!movable) {
+  const bool moves = !slot->pinned && !slot->aside && !slot->begun && movable(slot->action) &&
+                     redirect && passes_on(redirect->kind);
+  if (!moves) {
     on_replies(to.slot, frame, 1, now);
     return;
   }
@@ -245,20 +316,12 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
     on_replies(to.slot, frame, 1, now);
     return;
   }
-  leave_way(*slot, 1);
+  leave_way(slot->way, 1);
   Errand& errand = new_errand(to.slot, *slot, request);
-  errand.detour = true;
-  ++detours_;
+  make_detour(errand);
   errand.attempts = attempts;
   errand.error = frame.substr(1, frame.size() - 3);
-  errand.alone = slot->script || slot->blocking;
-  errand.limit = slot->blocking ? TimeLimit::kNone
-                 : slot->script ? TimeLimit::kScript
-                                : TimeLimit::kCommand;
-  const auto first = slot->names.begin() + slot->named;
-  errand.names.assign(first,
-                      first + std::min<std::ptrdiff_t>(slot->keys, slot->names.end() - first));
-  slot->names.erase(first, first + static_cast<std::ptrdiff_t>(errand.names.size()));
+  take_over(errand, *slot);
   errand.endpoint = decision.endpoint;
   errand.asking = decision.asking;
   context_.counters.upstream_retries.add();
@@ -286,6 +349,38 @@ bool Session::passes_on(cluster::RedirectKind kind) const {
   return context_.director.cluster();
 }
 
+/// Their order matters: they may name the same key, and one of them writes.
+bool Session::depend(const Errand& one, const Errand& other) const {
+  if (one.slot == other.slot) {
+    const Slot* slot = slots_.find(one.slot);
+    if (slot != nullptr && slot->fan_out) return false;  // parts of one command
+  }
+  const bool writes =
+      one.command_class == CommandClass::kWrite || other.command_class == CommandClass::kWrite;
+  return writes && one.key_slot == other.key_slot;
+}
+
+/// A later one that depends on this one is under way: it may be done where this one was refused.
+bool Session::overtaken(const Errand& errand) const {
+  bool later = false;
+  for (const auto& other : errands_) {
+    if (later && other->lane && depend(errand, *other)) return true;
+    later = later || other.get() == &errand;
+  }
+  return false;
+}
+
+/// An earlier one that this one depends on has not been sent yet, or is under way elsewhere, where
+/// it may be refused once more.
+bool Session::waits_behind(const Errand& errand, const upstream::Lane* lane) const {
+  for (const auto& other : errands_) {
+    if (other.get() == &errand) return false;
+    const bool elsewhere = other->lane && other->lane.get() != lane;
+    if ((other->send_at != 0 || elsewhere) && depend(errand, *other)) return true;
+  }
+  return false;
+}
+
 void Session::on_errand_refused(Errand& errand, std::string_view frame, state::Nanos now) {
   const Slot* slot = slots_.find(errand.slot);
   const auto redirect = cluster::parse_redirect(frame);
@@ -296,16 +391,14 @@ void Session::on_errand_refused(Errand& errand, std::string_view frame, state::N
   const route::Refusal refusal{*redirect, errand.endpoint, false,
                                context_.command_timeout - (now - slot->started)};
   const route::Decision decision = context_.director.on_refused(refusal, errand.attempts);
-  if (decision.next == route::NextTry::kGiveUp) {
+  const bool put_off = decision.pause > 0 && overtaken(errand);
+  if (decision.next == route::NextTry::kGiveUp || put_off) {
     finish_errand(errand, frame, now);
     return;
   }
   forget_errand_lane(errand, true, now);
   errand.error = frame.substr(1, frame.size() - 3);
-  if (!errand.detour) {
-    errand.detour = true;
-    ++detours_;
-  }
+  make_detour(errand);
   context_.counters.upstream_retries.add();
   errand.endpoint = decision.endpoint;
   errand.asking = decision.asking;
@@ -324,13 +417,9 @@ void Session::on_errand_lost(Errand& errand, const LostRun& run, const Failure& 
   const bool unknown = errand.command_class == CommandClass::kWrite && run.sent;
   const bool again = slot != nullptr && !unknown && !context_.director.alone() &&
                      now - slot->started < context_.command_timeout &&
-                     (!run.sent || context_.director.retries().take(now));
+                     (!run.sent || (!others_write(slot) && context_.director.retries().take(now)));
   errand.error = failure_text(failure, unknown);
   if (again) {
-    if (!errand.detour) {
-      errand.detour = true;
-      ++detours_;
-    }
     context_.director.on_unreachable();
     postpone_errand(errand, route::pause_before(errand.attempts.pauses++, net::random_bits()), now);
     return;
@@ -356,16 +445,10 @@ void Session::lost_to_errands(const LostRun& run, Slot& slot, const Failure& fai
   for (std::uint32_t i = 0; i < run.answered + run.unanswered; ++i) {
     if (parser.parse(rest) != resp::RequestParser::Result::kCommand) break;
     if (i >= run.answered) {
-      if (!was_aside) leave_way(slot, 1);
+      if (!was_aside) leave_way(slot.way, 1);
       Errand& errand = new_errand(run.to.slot, slot, parser.command().raw());
       errand.error = failure_text(failure, false);
-      errand.alone = slot.script || slot.blocking;
-      errand.detour = true;
-      ++detours_;
-      const auto first = slot.names.begin() + slot.named;
-      errand.names.assign(first,
-                          first + std::min<std::ptrdiff_t>(slot.keys, slot.names.end() - first));
-      slot.names.erase(first, first + static_cast<std::ptrdiff_t>(errand.names.size()));
+      take_over(errand, slot);
       context_.counters.upstream_retries.add();
       begun.push_back(&errand);
     }
@@ -381,14 +464,14 @@ void Session::lost_to_errands(const LostRun& run, Slot& slot, const Failure& fai
 
 bool Session::tick_errands(state::Nanos now) {
   if (errands_.empty()) return false;
-  std::vector<Requester> due;
-  for (const auto& errand : errands_) due.push_back(requester_of(*errand));
-  for (const Requester& name : due) {
+  std::vector<Requester> names;
+  for (const auto& errand : errands_) names.push_back(requester_of(*errand));
+  for (const Requester& name : names) {
     Errand* const errand = find_errand(name);
     if (errand == nullptr) continue;
     const Slot* slot = slots_.find(errand->slot);
-    const bool late = slot != nullptr && errand->limit == TimeLimit::kCommand &&
-                      now - slot->started > context_.command_timeout;
+    const bool ours = errand->limit == TimeLimit::kCommand || !errand->lane;
+    const bool late = slot != nullptr && ours && now - slot->started > context_.command_timeout;
     if (slot == nullptr || late) {
       const bool unknown = errand->lane && errand->command_class == CommandClass::kWrite;
       std::string text = errand->error;
@@ -399,13 +482,10 @@ bool Session::tick_errands(state::Nanos now) {
       std::string error;
       resp::append_error(error, text);
       // Its reply may still come, to nobody.
-      if (errand->alone && errand->lane)
-        context_.lanes.give_back(std::exchange(errand->lane, nullptr),
-                                 upstream::LaneCondition::kSpent, now);
-      finish_errand(*errand, error, now);
-    } else if (errand->send_at != 0 && now >= errand->send_at) {
-      send_errand(*errand, now);
+      finish_errand(*errand, error, now, false);
+      continue;
     }
+    if (errand->send_at != 0 && now >= errand->send_at) send_errand(*errand, now);
   }
   return true;
 }
@@ -418,7 +498,13 @@ void Session::fetch_elsewhere(std::uint64_t sequence, Slot& slot, const fill::Fe
   slot.unanswered = 1;
   Errand& errand = new_errand(sequence, slot, *result.request);
   context_.counters.upstream_retries.add();
-  if (result.outcome == fill::FetchOutcome::kRefused) {
+  const auto refusal = result.outcome == fill::FetchOutcome::kRefused
+                           ? cluster::parse_redirect(*result.frame)
+                           : std::nullopt;
+  // The link may have been a replica's, whose state says nothing of its primary.
+  const bool of_node = refusal && (refusal->kind == cluster::RedirectKind::kLoading ||
+                                   refusal->kind == cluster::RedirectKind::kMasterDown);
+  if (result.outcome == fill::FetchOutcome::kRefused && !(of_node && !context_.director.alone())) {
     on_errand_refused(errand, *result.frame, now);
   } else {
     send_errand(errand, now);

@@ -18,9 +18,10 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
     fail_locally(route::kSlotNotServed);
     return Step::kNext;
   }
+  const bool blocks = spec.route == command::Route::kBlock;
   // All lanes first: nothing is begun that would have to wait half-way.
   for (const route::Part& part : plan.parts()) {
-    if (part.endpoint == state::kNoEndpoint) continue;
+    if (part.endpoint == state::kNoEndpoint || blocks) continue;
     if (way_to(part.endpoint).lane->congested()) {
       congested_ = true;
       return Step::kWait;
@@ -57,13 +58,13 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
   slot.fan_out = std::make_unique<route::FanOut>(std::move(plan));
   const std::uint64_t sequence = slots_.back_sequence();
   const auto& parts = slot.fan_out->plan().parts();
-  const bool blocks = spec.route == command::Route::kBlock;
   blocking_ = blocking_ || blocks;
   std::vector<Requester> alone;
   for (std::uint32_t i = 0; i < parts.size(); ++i) {
     Errand& errand = new_errand(sequence, slot, slot.fan_out->plan().request(i));
     errand.part = i;
     errand.endpoint = parts[i].endpoint;
+    if (parts[i].slot == route::kNoSlot) errand.node = parts[i].endpoint;
     if (blocks) {
       errand.alone = true;
       errand.limit = TimeLimit::kNone;
@@ -71,19 +72,16 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
       continue;
     }
     if (errand.endpoint != state::kNoEndpoint) {
-      Way& way = way_to(errand.endpoint);
+      const Way& way = way_to(errand.endpoint);
       if (way.lane->accepts_commands()) {
-        ++on_lane_;
-        ++way.unanswered;
         errand.way = way.id;
         errand.lane = way.lane;
+        enter_way(way.id);
         way.lane->submit(errand.request, requester_of(errand), errand.command_class,
                          TimeLimit::kCommand, now_);
         continue;
       }
     }
-    errand.detour = true;
-    ++detours_;
     context_.director.on_unreachable();
     postpone_errand(errand, route::kFirstPause, now_);
   }

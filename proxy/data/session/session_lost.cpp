@@ -55,26 +55,31 @@ void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view tex
   answered(sequence, slot, commands, state::now());
 }
 
+/// A write behind a lost read may have been executed, and must not be seen by a read that came
+/// before it (I10).
+bool Session::others_write(const Slot* slot) const {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& other = slots_[i];
+    if (other.state == Slot::State::kUpstream && other.command_class == CommandClass::kWrite &&
+        &other != slot) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// What was lost may be asked for elsewhere: reads once, within the budget, and what was never
 /// sent.
 bool Session::may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
                             state::Nanos now) const {
   // The run must be all that its slot waits for on a lane: replies of a slot stay in order.
   if (slot.pinned || run.reply_begun || run.requests.empty() ||
-      slot.unanswered - slot.errands != run.unanswered || slot.action != SlotAction::kNone) {
+      slot.unanswered - slot.errands != run.unanswered || !movable(slot.action)) {
     return false;
   }
   if (now - slot.started >= context_.command_timeout) return false;
   if (!run.sent && !context_.director.alone()) return true;
-  // A write behind it may have been executed, and must not be seen by a read that came before it
-  // (I10).
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const Slot& other = slots_[i];
-    if (other.state == Slot::State::kUpstream && other.command_class == CommandClass::kWrite &&
-        &other != &slot) {
-      return false;
-    }
-  }
+  if (others_write(&slot)) return false;
   if (run.command_class != CommandClass::kRead || slot.lost_once) return false;
   // Asked once more only where there is time left: the client's deadline counts from its first
   // asking. A replica's deadline is a short one.

@@ -179,6 +179,8 @@ Session::Step Session::change_state_on_lease(const command::Spec& spec,
 /// WAIT counts from the last write of its own connection, and the client's writes went over a
 /// shared one: a command ahead of it brings the connection up to the latest write of anybody.
 Session::Step Session::wait_for_replicas(const command::Spec& spec, const resp::Command& command) {
+  // All nodes are asked once the lease has ended.
+  if (context_.director.cluster() && !keeps_lease()) return Step::kWait;
   if (lease_->congested()) {
     congested_ = true;
     return Step::kWait;

@@ -96,7 +96,9 @@ void Session::fail_locally(std::string_view text) {
 
 void Session::append_reply(Slot& slot, bool front, std::string_view bytes) {
   if (slot.discard) return;
-  if (front && slot.state == Slot::State::kUpstream && slot.errands == 0 && !slot.held_back()) {
+  // What is parked of it stands before this.
+  if (front && slot.state == Slot::State::kUpstream && slot.errands == 0 && slot.parked.empty() &&
+      !slot.held_back()) {
     out_.append(bytes);
   } else {
     park(slot, bytes);
@@ -163,6 +165,9 @@ Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool l
   } else {
     append_reply(*slot, slots_.is_front(sequence), bytes);
     slot->begun = !last;
+    // It cannot be paused for: what it waits for may stand behind it on the same lane.
+    if (slot->errands > 0 && output_bytes() > context_.output_limit)
+      aborted_ = state::DisconnectReason::kOutputLimit;
     if (last && slot->action == SlotAction::kExec) (void)take_executed();
   }
   if (slot->held_back() && !slot->fence_asked) {
@@ -214,10 +219,15 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
   if (slot.aside) {
     finish_aside(sequence, true);
   } else if (via == Via::kLane) {
-    leave_way(slot, commands);
+    leave_way(slot.way, commands);
   }
   if (slot.unanswered > 0) {
-    put_held_pushes();
+    // What waited for its last errand may leave.
+    if (slots_.is_front(sequence) && !slot.parked.empty()) {
+      release_ready();
+    } else {
+      put_held_pushes();
+    }
     return;
   }
   large_unanswered_ = false;
@@ -265,8 +275,8 @@ void Session::release_ready() {
   if (!paused_.empty()) resume_paused();
 }
 
-Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
-                                         std::string_view reply) {
+Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply,
+                                         Via via) {
   const bool ok = reply.front() != '-';
   std::string own;  // what the client is told instead of `reply`
   switch (slot.action) {
@@ -330,7 +340,7 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot,
         own = refusal_of(slot.note, reply);
         break;
       }
-      --on_lane_;
+      if (via == Via::kLane) leave_way(slot.way, 1);
       slot.unanswered = 0;
       on_permission(sequence, slot);
       return Answer::kGoesOn;

@@ -11,7 +11,7 @@
 namespace pillion::data::session {
 
 /// The way to an endpoint: its lane stays the same while commands of ours are on it, so that they
-/// are done in their order.
+/// are done in their order. What is still counted on a lane that ended is lost with it.
 Session::Way& Session::way_to(state::EndpointId endpoint) {
   Way* found = nullptr;
   for (Way& way : ways_) {
@@ -22,7 +22,7 @@ Session::Way& Session::way_to(state::EndpointId endpoint) {
     if (way.unanswered == 0 && found == nullptr) found = &way;
   }
   if (found == nullptr) found = &ways_.emplace_back();
-  if (found->unanswered == 0) {
+  if (found->unanswered == 0 || !found->lane->accepts_commands()) {
     if (found->endpoint != endpoint || found->id == kNoWay) {
       found->id = next_way_++;
       if (next_way_ == kNoWay) ++next_way_;
@@ -33,11 +33,17 @@ Session::Way& Session::way_to(state::EndpointId endpoint) {
   return *found;
 }
 
-void Session::leave_way(const Slot& slot, std::uint32_t commands) {
-  on_lane_ -= commands;
-  if (slot.way == kNoWay) return;
+void Session::enter_way(WayId id) {
+  ++on_lane_;
   for (Way& way : ways_) {
-    if (way.id == slot.way) way.unanswered -= std::min(way.unanswered, commands);
+    if (way.id == id && id != kNoWay) ++way.unanswered;
+  }
+}
+
+void Session::leave_way(WayId id, std::uint32_t commands) {
+  on_lane_ -= commands;
+  for (Way& way : ways_) {
+    if (way.id == id && id != kNoWay) way.unanswered -= std::min(way.unanswered, commands);
   }
 }
 
@@ -55,10 +61,32 @@ state::EndpointId Session::endpoint_for(const command::Spec& spec, const resp::C
   return destination.endpoint;
 }
 
+/// A lease is one server's: what another has to answer waits until it has ended.
+bool Session::belongs_elsewhere(const command::Spec& spec, const resp::Command& command) {
+  const route::Destination destination =
+      context_.director.destination(spec, command, route::Sender::kAlone, keys_scratch_);
+  switch (destination.kind) {
+    case route::DestinationKind::kFanOut:
+    case route::DestinationKind::kScan:
+    case route::DestinationKind::kUnserved:
+      return true;
+    case route::DestinationKind::kShard:
+      return destination.endpoint != leased_from_;
+    case route::DestinationKind::kAnyNode:
+    case route::DestinationKind::kRefused:
+      break;
+  }
+  return false;
+}
+
 Session::Sending Session::sending(const command::Spec& spec, const resp::Command& command,
                                   const Outgoing& extra, bool retriable) {
   Sending result;
   if (lease_) {
+    if (context_.director.cluster() && !keeps_lease() && belongs_elsewhere(spec, command)) {
+      result.step = Step::kWait;
+      return result;
+    }
     result.lane = lease_.get();
     result.endpoint = leased_from_;
   } else if (extra.endpoint != state::kNoEndpoint || context_.director.simple()) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -97,7 +98,8 @@ class FakeLanes : public upstream::LaneProvider {
 
   std::shared_ptr<upstream::Lane> pick(const upstream::ChannelKey& key, state::Nanos) override {
     auto& lane = shared_[key];
-    if (!lane || always_another_ || (!lane->alive_ && !upstream_down_)) lane = make(key);
+    const bool down = upstream_down_ || down_.count(key.endpoint) != 0;
+    if (!lane || always_another_ || (!lane->alive_ && !down)) lane = make(key);
     return lane;
   }
   std::shared_ptr<upstream::Lane> lease(const upstream::ChannelKey& key, state::Nanos) override {
@@ -119,7 +121,8 @@ class FakeLanes : public upstream::LaneProvider {
   FakeLane& leased() { return *leased_.back(); }
 
   bool upstream_down_ = false;
-  bool always_another_ = false;  // many shared connections, none of them preferred
+  std::set<state::EndpointId> down_;  // of these nothing accepts
+  bool always_another_ = false;       // many shared connections, none of them preferred
   std::size_t leases_left_ = 100;
   upstream::LaneCondition given_back_ = upstream::LaneCondition::kSpent;  // the latest
   int given_clean_ = 0;
@@ -130,7 +133,7 @@ class FakeLanes : public upstream::LaneProvider {
  private:
   std::shared_ptr<FakeLane> make(const upstream::ChannelKey& key) {
     auto lane = std::make_shared<FakeLane>(sink_, key, now_);
-    if (upstream_down_) lane->alive_ = false;
+    if (upstream_down_ || down_.count(key.endpoint) != 0) lane->alive_ = false;
     return lane;
   }
   ReplySink& sink_;
@@ -208,7 +211,7 @@ class SessionFixture : public ::testing::Test,
   void start_fence(const Requester& to) override { fences_.push_back(to.slot); }
 
  protected:
-  SessionFixture() {
+  explicit SessionFixture(const request::Director::Options& director = {}) : director_(director) {
     state::TopologySnapshot snapshot;
     snapshot.redis_version = "7.0.15";
     snapshot.mode = "standalone";
@@ -343,7 +346,7 @@ class SessionFixture : public ::testing::Test,
   config::Cache cache_config_;
   request::CacheRules rules_{cache_config_};
   request::Reader reader_{cache_, rules_, counters_};
-  request::Director director_{{}};
+  request::Director director_;
   std::vector<std::string_view> names_;
   fill::FillLinkFsm* link_fsm_ = nullptr;
   std::shared_ptr<fill::FillLink> link_;

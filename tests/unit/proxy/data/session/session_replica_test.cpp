@@ -1,0 +1,157 @@
+// Reads that replicas answer: which ones, what they may not overtake, and what becomes of those
+// that are refused or lost.
+#include "tests/unit/proxy/data/session/cluster_fixture.hpp"
+
+namespace pillion::data::session {
+namespace {
+
+class SessionReplica : public SpreadFixture {
+ protected:
+  SessionReplica() { with_replicas(route::replicated({0, 1, 2})); }
+
+  /// Which of the two replicas was asked just now, and what.
+  std::pair<EndpointId, std::string> asked() {
+    for (const EndpointId id : {EndpointId{1}, EndpointId{2}}) {
+      const std::string said = sent_to(id);
+      if (!said.empty()) return {id, said};
+    }
+    return {0, ""};
+  }
+};
+
+TEST_F(SessionReplica, ReadsGoRound) {
+  say("TTL a");
+  const auto [first, said] = asked();
+  EXPECT_EQ(said, "TTL a");
+  reply_from(first, ":1\r\n");
+  say("TTL a");
+  const auto [second, again] = asked();
+  EXPECT_EQ(again, "TTL a");
+  EXPECT_NE(first, second);
+  reply_from(second, ":2\r\n");
+  EXPECT_EQ(heard(), ":1\r\n:2\r\n");
+  EXPECT_EQ(sent_to(0), "");
+  expect_at_rest();
+}
+
+TEST_F(SessionReplica, WritesAndReadsBehindThemGoToThePrimary) {
+  say("SET a 1|TTL a");
+  EXPECT_EQ(sent_to(0), "SET a 1|TTL a");
+  const std::string b = unlike("a");
+  say("TTL " + b);
+  EXPECT_EQ(asked().second, "TTL " + b) << "another key";
+}
+
+TEST_F(SessionReplica, AWriteWaitsForAnUnansweredReadOfItsKey) {
+  say("TTL a|SET a 1|PING");
+  const auto [replica, said] = asked();
+  EXPECT_EQ(said, "TTL a");
+  EXPECT_EQ(sent_to(0), "");
+  reply_from(replica, ":-1\r\n");
+  EXPECT_EQ(sent_to(0), "SET a 1");
+  reply_from(0, "+OK\r\n");
+  EXPECT_EQ(heard(), ":-1\r\n+OK\r\n+PONG\r\n");
+  expect_at_rest();
+}
+
+TEST_F(SessionReplica, WhatIsNoKeyedReadGoesToThePrimary) {
+  say("DBSIZE|TIME|RANDOMKEY");
+  EXPECT_EQ(sent_to(0), "DBSIZE|TIME|RANDOMKEY");
+}
+
+TEST_F(SessionReplica, ARefusedReadIsAskedOfThePrimaryAtOnce) {
+  for (const std::string_view refusal :
+       {"-LOADING Redis is loading the dataset in memory\r\n",
+        "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n"}) {
+    say("TTL a|PING");
+    const auto [replica, said] = asked();
+    ASSERT_EQ(said, "TTL a");
+    reply_from(replica, refusal);
+    EXPECT_EQ(sent_to(0), "TTL a");
+    EXPECT_EQ(heard(), "");
+    reply_from(0, ":5\r\n");
+    EXPECT_EQ(heard(), ":5\r\n+PONG\r\n");
+    expect_at_rest();
+  }
+}
+
+TEST_F(SessionReplica, ALostReadIsAskedOfThePrimary) {
+  for (const FailureKind kind : {FailureKind::kClosed, FailureKind::kTimeout}) {
+    say("TTL a|SET a 1");
+    const auto [replica, said] = asked();
+    ASSERT_EQ(said, "TTL a");
+    lanes_.shared_.at(key_to(replica))->fail({kind, "gone"});
+    go_on();
+    EXPECT_EQ(sent_to(0), "TTL a");
+    reply_from(0, ":5\r\n");
+    EXPECT_EQ(sent_to(0), "SET a 1");
+    reply_from(0, "+OK\r\n");
+    EXPECT_EQ(heard(), ":5\r\n+OK\r\n");
+    expect_at_rest();
+  }
+}
+
+TEST_F(SessionReplica, AReadThatNeverWentOutIsAskedOfThePrimaryToo) {
+  say("TTL a");
+  const EndpointId replica = lanes_.shared_.count(key_to(1)) != 0 ? 1 : 2;
+  lose(replica);
+  EXPECT_EQ(sent_to(0), "TTL a");
+  reply_from(0, ":5\r\n");
+  EXPECT_EQ(heard(), ":5\r\n");
+  expect_at_rest();
+}
+
+TEST_F(SessionReplica, AReplicaThatCannotBeReachedIsPassedOver) {
+  take_down(1);
+  take_down(2);
+  say("TTL a");
+  EXPECT_EQ(sent_to(0), "TTL a");
+}
+
+TEST_F(SessionReplica, SecondAskingsEndWithTheBudget) {
+  director_.retries().set_share({.percent = 0, .floor_per_second = 1, .burst = 1});
+  say("TTL a");
+  auto [replica, said] = asked();
+  lose(replica);
+  EXPECT_EQ(sent_to(0), "TTL a");
+  reply_from(0, ":5\r\n");
+  (void)heard();
+  say("TTL a");
+  std::tie(replica, said) = asked();
+  lose(replica);
+  EXPECT_EQ(sent_to(0), "");
+  EXPECT_EQ(heard(), "-ERR upstream redis:6379 lost: connection closed by the upstream\r\n");
+  expect_at_rest();
+}
+
+class SessionClusterReplica : public SpreadFixture {
+ protected:
+  SessionClusterReplica() { with_replicas(route::cluster_of({{0, 10}, {1, 11}, {2, 12}})); }
+};
+
+TEST_F(SessionClusterReplica, EveryShardHasItsOwn) {
+  say("TTL b|TTL c|TTL a|SET b 1");
+  EXPECT_TRUE(lane(10).key_.readonly);
+  EXPECT_EQ(sent_to(10), "TTL b");
+  EXPECT_EQ(sent_to(11), "TTL c");
+  EXPECT_EQ(sent_to(12), "TTL a");
+  EXPECT_EQ(sent_to(0), "") << "SET waits";
+  reply_from(12, ":3\r\n");
+  reply_from(11, ":2\r\n");
+  reply_from(10, ":1\r\n");
+  EXPECT_EQ(heard(), ":1\r\n:2\r\n:3\r\n");
+  EXPECT_EQ(sent_to(0), "SET b 1");
+}
+
+TEST_F(SessionClusterReplica, AReplicaThatDoesNotServeTheSlotSendsOn) {
+  say("TTL b");
+  (void)sent_to(10);
+  reply_from(10, moved_to(0));
+  EXPECT_EQ(sent_to(0), "TTL b");
+  reply_from(0, ":1\r\n");
+  EXPECT_EQ(heard(), ":1\r\n");
+  expect_at_rest();
+}
+
+}  // namespace
+}  // namespace pillion::data::session

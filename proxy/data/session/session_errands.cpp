@@ -170,6 +170,7 @@ void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos
   slot->names.insert(slot->names.begin() + slot->named, own->names.begin(), own->names.end());
   if (slot->errands == 0 && own->offset == slot->parked.size()) {
     if (slot->action != SlotAction::kNone) {
+      slot->endpoint = own->endpoint;
       if (on_action_reply(own->slot, *slot, reply) == Answer::kGoesOn) return;
     } else {
       append_reply(*slot, slots_.is_front(own->slot), reply);
@@ -215,7 +216,8 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
   const bool movable =
       !slot->pinned && !slot->aside && !slot->begun &&
       (slot->action == SlotAction::kNone || slot->action == SlotAction::kInfo ||
-       slot->action == SlotAction::kScriptBody || slot->action == SlotAction::kScript) &&
+       slot->action == SlotAction::kScriptBody || slot->action == SlotAction::kScript ||
+       slot->action == SlotAction::kPublish || slot->action == SlotAction::kShardPublish) &&
       redirect && passes_on(redirect->kind);
   if (!movable) {
     on_replies(to.slot, frame, 1, now);

@@ -59,8 +59,10 @@ void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view tex
 /// sent.
 bool Session::may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure) const {
   // The run must be all that its slot waits for on a lane: replies of a slot stay in order.
+  const bool plain = slot.action == SlotAction::kNone || slot.action == SlotAction::kPublish ||
+                     slot.action == SlotAction::kShardPublish;
   if (slot.pinned || run.reply_begun || run.requests.empty() ||
-      slot.unanswered - slot.errands != run.unanswered || slot.action != SlotAction::kNone) {
+      slot.unanswered - slot.errands != run.unanswered || !plain) {
     return false;
   }
   const state::Nanos now = state::now();

@@ -59,7 +59,7 @@ TEST(Hub, ARevokedNameIsToldToItsMembersOnce) {
   house.settle();
   house.tick(kSecond);
   (void)house.said();
-  house.denied = {"a"};
+  house.refused = {{"a", "-NOPERM a"}};
   house.ports[0]->break_off();
   house.tick(kSecond);
   EXPECT_THAT(house.said(), ElementsAre("1: revoked"));

@@ -37,8 +37,7 @@ class SocketLinkTest : public ::testing::Test {
     options.identity = std::make_shared<const upstream::Identity>();
     options.upstream = "redis:6379";
     options.max_gathered = 1000;
-    link_ = socket_links(io_, turn_end_,
-                         topology_)(std::make_unique<LinkFsm>(options, sink_, census_, counters_));
+    link_ = make(options, state::kNoEndpoint);
   }
   ~SocketLinkTest() override {
     link_->close();
@@ -49,6 +48,10 @@ class SocketLinkTest : public ::testing::Test {
     ::rmdir(directory_.c_str());
   }
 
+  std::shared_ptr<LinkPort> make(const LinkOptions& options, state::EndpointId node) {
+    return socket_links(io_, turn_end_, topology_)(
+        std::make_unique<LinkFsm>(options, sink_, census_, counters_), node);
+  }
   void know_the_upstream() {
     state::TopologySnapshot snapshot;
     snapshot.primary.unix_path = path_;

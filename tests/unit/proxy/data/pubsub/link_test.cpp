@@ -174,5 +174,48 @@ TEST_F(SocketLinkTest, DoesNothingAfterItsEnd) {
   EXPECT_EQ(::recv(peer_, &byte, 1, MSG_DONTWAIT), 0) << "the socket is closed";
 }
 
+TEST_F(SocketLinkTest, IsConnectedToTheNodeItBelongsTo) {
+  state::TopologySnapshot snapshot;
+  snapshot.kind = state::TopologyKind::kCluster;
+  snapshot.primary.id = 1;
+  state::Node node;
+  node.endpoint.id = 7;
+  node.endpoint.unix_path = path_;
+  snapshot.nodes.push_back(node);
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  LinkOptions options;
+  options.identity = std::make_shared<const upstream::Identity>();
+  link_ = make(options, 7);
+  EXPECT_EQ(link_->endpoint(), state::kNoEndpoint);
+  link_->start(state::now());
+  settle();
+  EXPECT_EQ(link_->endpoint(), 7);
+  EXPECT_EQ(heard(), "HELLO 3");
+  snapshot.nodes.clear();
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  link_->relocate(state::now());
+  link_->on_tick(state::now() + state::kMillisecond);
+  settle();
+  EXPECT_EQ(link_->fsm().reason(), "the upstream has this node no longer");
+}
+
+TEST_F(SocketLinkTest, RelocatesToThePrimaryOfTheLatestSnapshot) {
+  state::TopologySnapshot snapshot;
+  snapshot.primary.unix_path = path_ + ".gone";
+  snapshot.primary.id = 1;
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  link_->start(state::now());
+  settle();
+  EXPECT_EQ(link_->endpoint(), 1);
+  snapshot.primary.unix_path = path_;
+  snapshot.primary.id = 2;
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  link_->relocate(state::now());
+  link_->on_tick(state::now());
+  settle();
+  EXPECT_EQ(link_->endpoint(), 2);
+  EXPECT_EQ(heard(), "HELLO 3");
+}
+
 }  // namespace
 }  // namespace pillion::data::pubsub

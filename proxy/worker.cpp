@@ -193,6 +193,7 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
     hub.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
     hub.link.reply_timeout = nanos(shared.config.upstream.command_timeout);
     hub.link.upstream = shared.upstream.display;
+    hub.refresh = &shared.refresh;
     if (shared.config.cache.enabled) {
       hub.fence = [this](std::function<void()> then) { registry_.after_fence(std::move(then)); };
     }
@@ -356,6 +357,7 @@ void Worker::on_topology(state::Nanos now) {
   links_.on_topology(*snapshot, now);
   pool_.on_topology(*snapshot, now);
   director_.on_topology(snapshot);
+  if (hub_) hub_->on_topology(*snapshot, now);
 }
 
 void Worker::publish_cache_stats() {

@@ -26,40 +26,47 @@ void Census::add_members(const IdentityPtr& who, const NameView& name, std::int6
   change(who, name, [&](Side& side) { side.members += change_by; });
 }
 
-void Census::set_linked(const IdentityPtr& who, const NameView& name, bool linked) {
-  change(who, name, [&](Side& side) { side.linked = linked; });
+void Census::set_linked(const IdentityPtr& who, const NameView& name, bool linked,
+                        state::EndpointId at) {
+  change(who, name, [&](Side& side) {
+    side.linked = linked;
+    side.at = at;
+  });
 }
 
-std::int64_t Census::correction(const Sides& sides) {
+std::int64_t Census::correction(const Sides& sides, state::EndpointId asked) {
   std::int64_t sum = 0;
   for (const Side& side : sides) {
-    if (side.linked) sum += side.members - 1;
+    if (!side.linked) continue;
+    const bool counted =
+        asked == state::kNoEndpoint || side.at == state::kNoEndpoint || side.at == asked;
+    sum += side.members - (counted ? 1 : 0);
   }
   return sum;
 }
 
-std::int64_t Census::correction(const NameView& name) const {
+std::int64_t Census::correction(const NameView& name, state::EndpointId asked) const {
   const auto found = channels_.find(name);
-  return found == channels_.end() ? 0 : correction(found->second);
+  return found == channels_.end() ? 0 : correction(found->second, asked);
 }
 
-std::int64_t Census::publish_correction(std::string_view channel) const {
+std::int64_t Census::publish_correction(std::string_view channel, state::EndpointId asked) const {
   const std::lock_guard lock(mutex_);
-  std::int64_t sum = correction(NameView{Kind::kChannel, channel});
+  std::int64_t sum = correction(NameView{Kind::kChannel, channel}, asked);
   for (const auto& [pattern, sides] : patterns_) {
-    if (protocol::glob_match(pattern.name, channel)) sum += correction(sides);
+    if (protocol::glob_match(pattern.name, channel)) sum += correction(sides, asked);
   }
   return sum;
 }
 
 std::int64_t Census::channel_correction(std::string_view channel) const {
   const std::lock_guard lock(mutex_);
-  return correction(NameView{Kind::kChannel, channel});
+  return correction(NameView{Kind::kChannel, channel}, state::kNoEndpoint);
 }
 
-std::int64_t Census::shard_correction(std::string_view channel) const {
+std::int64_t Census::shard_correction(std::string_view channel, state::EndpointId asked) const {
   const std::lock_guard lock(mutex_);
-  return correction(NameView{Kind::kShard, channel});
+  return correction(NameView{Kind::kShard, channel}, asked);
 }
 
 }  // namespace pillion::data::pubsub

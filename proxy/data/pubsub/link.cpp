@@ -18,10 +18,12 @@ constexpr int kReadsPerTurn = 16;
 }  // namespace
 
 SocketLink::SocketLink(boost::asio::io_context& io, net::TurnEnd& turn_end,
-                       const Topology& topology, std::unique_ptr<LinkFsm> fsm)
+                       const Topology& topology, std::unique_ptr<LinkFsm> fsm,
+                       state::EndpointId node)
     : turn_end_(turn_end),
       topology_(topology),
       fsm_(std::move(fsm)),
+      node_(node),
       socket_(io),
       buffer_(kBuffer) {}
 
@@ -34,6 +36,12 @@ void SocketLink::on_tick(state::Nanos now) {
   perform(fsm_->on_tick(now, net::random_bits()));
   fsm_->end_batch();
   resume();
+}
+
+void SocketLink::relocate(state::Nanos now) {
+  if (closed_) return;
+  perform(fsm_->on_relocated(now));
+  fsm_->end_batch();
 }
 
 void SocketLink::close() {
@@ -65,9 +73,17 @@ void SocketLink::perform(LinkFsm::Action action) {
 
 void SocketLink::connect() {
   const auto snapshot = topology_.load();
-  auto addresses = net::socket_endpoints(snapshot->primary);
+  const state::Endpoint* const to =
+      node_ == state::kNoEndpoint ? &snapshot->primary : snapshot->endpoint(node_);
+  if (to == nullptr) {
+    fail("the upstream has this node no longer");
+    return;
+  }
+  endpoint_ = to->id;
+  auto addresses = net::socket_endpoints(*to);
   if (addresses.empty()) {
-    fail(snapshot->resolve_error.empty() ? "name not resolved yet" : snapshot->resolve_error);
+    const std::string& error = snapshot->resolve_error_of(to->id);
+    fail(error.empty() ? "name not resolved yet" : error);
     return;
   }
   ++life_;
@@ -80,7 +96,7 @@ void SocketLink::connect() {
               }
               self->own_ = {state::own_connections(), net::local_name(self->socket_),
                             state::OwnConnections::Role::kInternal};
-              self->perform(self->fsm_->on_connected(state::now()));
+              self->perform(self->fsm_->on_connected(state::now(), self->endpoint_));
               self->read();
             });
 }
@@ -159,8 +175,8 @@ void SocketLink::fail(const std::string& reason) {
 
 LinkFactory socket_links(boost::asio::io_context& io, net::TurnEnd& turn_end,
                          const SocketLink::Topology& topology) {
-  return [&io, &turn_end, &topology](std::unique_ptr<LinkFsm> fsm) {
-    return std::make_shared<SocketLink>(io, turn_end, topology, std::move(fsm));
+  return [&io, &turn_end, &topology](std::unique_ptr<LinkFsm> fsm, state::EndpointId node) {
+    return std::make_shared<SocketLink>(io, turn_end, topology, std::move(fsm), node);
   };
 }
 

@@ -24,11 +24,13 @@ class SocketLink : public LinkPort,
   using Topology = state::Published<state::TopologySnapshot>;
 
   SocketLink(boost::asio::io_context& io, net::TurnEnd& turn_end, const Topology& topology,
-             std::unique_ptr<LinkFsm> fsm);
+             std::unique_ptr<LinkFsm> fsm, state::EndpointId node);
 
   LinkFsm& fsm() override { return *fsm_; }
   void start(state::Nanos now) override;
   void on_tick(state::Nanos now) override;
+  state::EndpointId endpoint() const override { return endpoint_; }
+  void relocate(state::Nanos now) override;
   void flush_later() override;
   void resume() override;
   void close() override;
@@ -45,6 +47,8 @@ class SocketLink : public LinkPort,
   net::TurnEnd& turn_end_;
   const Topology& topology_;
   std::unique_ptr<LinkFsm> fsm_;
+  const state::EndpointId node_;
+  state::EndpointId endpoint_ = state::kNoEndpoint;
   net::Socket socket_;
   state::OwnConnections::Entry own_;
   std::vector<char> buffer_;

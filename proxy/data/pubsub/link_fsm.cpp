@@ -29,8 +29,9 @@ LinkFsm::Action LinkFsm::start(state::Nanos now) {
   return Action::kConnect;
 }
 
-LinkFsm::Action LinkFsm::on_connected(state::Nanos now) {
+LinkFsm::Action LinkFsm::on_connected(state::Nanos now, state::EndpointId to) {
   status_ = Status::kHandshake;
+  endpoint_ = to;
   last_bytes_at_ = now;
   handshake_ =
       std::make_unique<upstream::Handshake>(upstream::ChannelKey{*options_.identity, 0, 3});
@@ -176,7 +177,10 @@ void LinkFsm::add_event(std::uint32_t worker, Event event) {
 }
 
 void LinkFsm::end_batch() {
-  if (!sink_.takes_deliveries()) return;
+  if (sink_.takes_deliveries()) hand_out();
+}
+
+void LinkFsm::hand_out() {
   const std::shared_ptr<const Batch> batch = std::exchange(batch_, nullptr);
   run_open_ = false;
   for (std::uint32_t worker = 0; worker < options_.workers; ++worker) {
@@ -201,17 +205,46 @@ LinkFsm::Action LinkFsm::on_failed(std::string_view reason, state::Nanos now,
   if (status_ == Status::kBackoff || status_ == Status::kDown) return Action::kNone;
   worked_ = status_ == Status::kLive && now - live_since_ >= options_.proven_after;
   if (worked_) attempt_ = 0;
+  lose(reason);
+  deadline_ = worked_ ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
+  if (hopeless()) give_up_names();
+  update_idle(now);
+  sink_.on_doubt(state::RefreshReason::kUnreachable);
+  return Action::kClose;
+}
+
+LinkFsm::Action LinkFsm::on_relocated(state::Nanos now) {
+  if (status_ == Status::kDown) return Action::kNone;
+  if (status_ != Status::kBackoff) lose("its node is not the primary any more");
+  worked_ = true;
+  attempt_ = 0;
+  deadline_ = now;
+  update_idle(now);
+  return Action::kClose;
+}
+
+void LinkFsm::lose(std::string_view reason) {
   reason_ = reason;
   status_ = Status::kBackoff;
-  deadline_ = worked_ ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
   out_.clear();
   written_ = 0;
   partial_.clear();
   scanner_ = {};
   release_connection();
-  if (!worked_) give_up_names();
-  update_idle(now);
-  return Action::kClose;
+}
+
+void LinkFsm::retire() {
+  RingQueue<Operation> lost = std::exchange(operations_, {});
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    for (std::size_t at = lost[i].next; at < lost[i].items.size(); ++at) {
+      finish(lost[i].items[at].asker, {});
+    }
+  }
+  for (auto& [key, name] : names_) {
+    for (const AskerPtr& asker : std::exchange(name.waiting, {})) finish(asker, {});
+  }
+  for (const AskerPtr& asker : std::exchange(fences_, {})) finish(asker, {});
+  hand_out();
 }
 
 void LinkFsm::close() {

@@ -1,4 +1,4 @@
-// One identity's subscriptions on one upstream connection (RESP3). Sans-I/O.
+// One identity's subscriptions at one node of the upstream, on one connection (RESP3). Sans-I/O.
 //
 //   kDown --start--> kConnecting --connected--> kHandshake --accepted--> kLive
 //     ^                   |                         |                      |
@@ -16,10 +16,17 @@
 // An error answers a whole command: when it named several names each is asked for alone, to learn
 // which is refused. A name refused that was confirmed before is revoked (NOPERM), or tried again
 // after a moment (anything else); a request refused is told the upstream's words. Requests survive
-// the loss of a connection that had worked, and fail when the next one cannot be made.
+// the loss of a connection that had worked, and fail when the next one cannot be made; where
+// another node may take the place of this one (`patient`) they wait for that instead.
+//
+// A shard channel that this node does not own, or owns no longer, is nobody's mistake: the layout
+// is doubted, and the name asked for again every little while until it is taken away (take()) and
+// put into the link of its owner. What is left of it here, if anything, is given up as a name that
+// nobody wants.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +43,8 @@
 #include "proxy/net/backoff.hpp"
 #include "proxy/state/clock.hpp"
 #include "proxy/state/counters.hpp"
+#include "proxy/state/refresh_requests.hpp"
+#include "proxy/state/topology_snapshot.hpp"
 
 namespace pillion::data::pubsub {
 
@@ -50,7 +59,10 @@ struct LinkOptions {
   state::Nanos probe_after = state::kSecond;        // of silence
   state::Nanos retry_after = state::kSecond;        // a name lost or refused for no lasting reason
   state::Nanos proven_after = 500 * state::kMillisecond;  // live for so long: it had worked
-  std::size_t max_names = 512;                            // of one command
+  state::Nanos retry_moved = 50 * state::kMillisecond;    // a shard channel that is elsewhere
+  bool patient = false;         // another node may take over: requests outlast failed connections
+  bool by_slot = false;         // a cluster: the shard channels of one command have one slot
+  std::size_t max_names = 512;  // of one command
   std::size_t max_frame = 64UL << 20;
   std::size_t max_gathered = 8UL << 20;
   net::BackoffPolicy backoff;
@@ -64,6 +76,29 @@ class LinkSink {
   /// busier the workers are, the fewer and larger pieces they get.
   virtual bool takes_deliveries() = 0;
   virtual void on_delivery(std::uint32_t worker, Delivery delivery) = 0;
+  /// The node is not there, or not what it was taken for.
+  virtual void on_doubt(state::RefreshReason reason) = 0;
+};
+
+/// A request of a worker, told once when its last item ended, wherever that was: the names of one
+/// request may lie in several links.
+struct Asker {
+  std::uint32_t worker = 0;
+  Ticket ticket = 0;
+  std::uint32_t left = 0;
+  std::string error = {};  // the first
+};
+using AskerPtr = std::shared_ptr<Asker>;
+
+/// A worker and how many members of it there are; never 0.
+using MemberCounts = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+
+/// A name on its way from one link to another.
+struct CarriedName {
+  NameKey key;
+  MemberCounts counts;
+  bool established = false;
+  std::vector<AskerPtr> waiting;
 };
 
 class LinkFsm {
@@ -74,9 +109,11 @@ class LinkFsm {
   LinkFsm(LinkOptions options, LinkSink& sink, Census& census, state::Counters& counters);
 
   Action start(state::Nanos now);
-  Action on_connected(state::Nanos now);
+  Action on_connected(state::Nanos now, state::EndpointId to = state::kNoEndpoint);
   Action on_bytes(std::string_view bytes, state::Nanos now, std::uint64_t random);
   Action on_failed(std::string_view reason, state::Nanos now, std::uint64_t random);
+  /// It should be connected to another node: lost as if by a blip.
+  Action on_relocated(state::Nanos now);
   Action on_tick(state::Nanos now, std::uint64_t random);
   /// The end: everything is forgotten, nobody is told.
   void close();
@@ -91,8 +128,26 @@ class LinkFsm {
   /// The same, with nobody to tell.
   void leave(std::uint32_t worker, Kind kind, std::span<const std::string> names, state::Nanos now);
 
+  /// The part of a request that concerns this link. One more is left of `asker` than it has items,
+  /// so that it cannot end half-way: finish() behind the last part.
+  void subscribe(const AskerPtr& asker, Kind kind, std::span<const std::string> names,
+                 state::Nanos now);
+  void unsubscribe(const AskerPtr& asker, Kind kind, std::span<const std::string> names,
+                   state::Nanos now);
+  void finish(const AskerPtr& asker, std::string_view error);
+
+  bool has(const NameView& name) const { return names_.find(name) != names_.end(); }
+  /// Takes out what is wanted of the names that `which` picks, with the requests that wait for it.
+  std::vector<CarriedName> take(const std::function<bool(const NameView&)>& which,
+                                state::Nanos now);
+  void put(std::vector<CarriedName> names, state::Nanos now);
+  /// Nothing is wanted any more and nobody will answer: ends the requests there still are.
+  void retire();
+
   /// Hands out what was gathered, if the sink takes it.
   void end_batch();
+  /// Hands it out in any case, so that nothing which another link hears later gets ahead of it.
+  void hand_out();
   /// So much is gathered that reading should wait.
   bool full() const { return batch_ && batch_->resp3.size() > options_.max_gathered; }
 
@@ -105,24 +160,16 @@ class LinkFsm {
   void written(std::size_t n);
 
  private:
-  /// A request of a worker, told once when its last item ended.
-  struct Asker {
-    std::uint32_t worker;
-    Ticket ticket;
-    std::uint32_t left;
-    std::string error;  // the first
-  };
-  using AskerPtr = std::shared_ptr<Asker>;
-
   struct Name {
     const NameKey* key = nullptr;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> counts;  // worker, members; none are 0
-    std::uint32_t under_way = 0;                                  // operations that name it
-    bool subscribed = false;                                      // as last confirmed
-    bool established = false;  // was confirmed since it is wanted
-    bool refused = false;      // not asked for again before somebody new wants it
+    MemberCounts counts;
+    std::uint32_t under_way = 0;  // operations that name it
+    bool subscribed = false;      // as last confirmed
+    bool established = false;     // was confirmed since it is wanted
+    bool refused = false;         // not asked for again before somebody new wants it
+    bool carried_off = false;     // what the census knows of it is another link's affair
     state::Nanos retry_at = 0;
-    std::vector<AskerPtr> waiting;  // for a connection
+    std::vector<AskerPtr> waiting;  // for a connection, or for the owner of a shard channel
     bool wanted() const { return !counts.empty(); }
   };
 
@@ -141,11 +188,14 @@ class LinkFsm {
   };
 
   Name& name_of(const NameView& view);
+  /// It is wanted, here.
+  void keep(Name& name);
+  static void add_members(MemberCounts& counts, std::uint32_t worker, std::uint32_t members);
   void uncount(std::uint32_t worker, Name& name);
   void ask(Kind kind, bool subscribe, std::span<const Item> items, state::Nanos now);
   void ping(AskerPtr asker, state::Nanos now);
   /// A request that changes nothing upstream: settled behind what is under way.
-  void fence(AskerPtr asker, state::Nanos now);
+  void fence(const AskerPtr& asker, state::Nanos now);
   void go_live(state::Nanos now);
   /// Sends what is missing, or forgets a name that nobody needs; `name` may be gone afterwards.
   void reconcile(Name& name, state::Nanos now);
@@ -157,16 +207,18 @@ class LinkFsm {
   void on_refusal(const Operation& operation, std::string_view error, state::Nanos now);
   void set_subscribed(Name& name, bool subscribed);
   void refused(const Item& item, std::string_view error, state::Nanos now);
-  void retry_later(Name& name, state::Nanos now);
+  void retry_later(Name& name, state::Nanos at);
   void retry_due(state::Nanos now);
   void add_message(std::string_view frame, const Push& push);
   bool distrust(std::string_view reason);
 
-  void finish(const AskerPtr& asker, std::string_view error);
   void settle(std::uint32_t worker, Ticket ticket, std::string error);
   void add_event(std::uint32_t worker, Event event);
   void revoke(Name& name);
+  void lose(std::string_view reason);
   void release_connection();
+  /// There is no connection, and none to wait for.
+  bool hopeless() const;
   void give_up_names();
   std::string unavailable() const;
   void update_idle(state::Nanos now);
@@ -178,7 +230,8 @@ class LinkFsm {
 
   Status status_ = Status::kDown;
   std::string reason_ = "not connected yet";
-  bool worked_ = false;  // the latest connection: a blip until proven otherwise
+  state::EndpointId endpoint_ = state::kNoEndpoint;  // of the latest connection
+  bool worked_ = false;                              // it: a blip until proven otherwise
   bool was_live_ = false;
   std::uint32_t attempt_ = 0;
   state::Nanos live_since_ = 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/cluster/slot.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/pubsub/link_fsm.hpp"
 #include "proxy/data/pubsub/wire.hpp"
@@ -15,7 +16,28 @@ bool is_denial(std::string_view error) {
          error.starts_with("NOAUTH");
 }
 
+/// Why a shard channel is not here; kCount: for no reason that has to do with the layout.
+state::RefreshReason layout_reason(std::string_view error) {
+  using state::RefreshReason;
+  if (error.starts_with("MOVED ")) return RefreshReason::kMoved;
+  if (error.starts_with("CLUSTERDOWN")) return RefreshReason::kClusterDown;
+  if (error.starts_with("TRYAGAIN")) return RefreshReason::kTryAgain;
+  if (error.starts_with("LOADING")) return RefreshReason::kLoading;
+  if (error.starts_with("MASTERDOWN")) return RefreshReason::kMasterDown;
+  return RefreshReason::kCount;
+}
+
 }  // namespace
+
+void LinkFsm::add_members(MemberCounts& counts, std::uint32_t worker, std::uint32_t members) {
+  const auto count = std::find_if(counts.begin(), counts.end(),
+                                  [&](const auto& pair) { return pair.first == worker; });
+  if (count == counts.end()) {
+    counts.emplace_back(worker, members);
+  } else {
+    count->second += members;
+  }
+}
 
 LinkFsm::Name& LinkFsm::name_of(const NameView& view) {
   auto found = names_.find(view);
@@ -26,31 +48,38 @@ LinkFsm::Name& LinkFsm::name_of(const NameView& view) {
   return found->second;
 }
 
+void LinkFsm::keep(Name& name) {
+  name.refused = false;
+  // Requests that wait for the owner of a shard channel go on waiting.
+  if (name.waiting.empty()) name.retry_at = 0;
+  if (!std::exchange(name.carried_off, false)) return;
+  if (name.subscribed) census_.set_linked(options_.identity, *name.key, true, endpoint_);
+}
+
 void LinkFsm::subscribe(std::uint32_t worker, Ticket ticket, Kind kind,
                         std::span<const std::string> names, state::Nanos now) {
-  const auto asker =
-      std::make_shared<Asker>(Asker{worker, ticket, static_cast<std::uint32_t>(names.size()), {}});
+  const auto asker = std::make_shared<Asker>(Asker{worker, ticket, 1});
+  subscribe(asker, kind, names, now);
+  finish(asker, {});
+}
+
+void LinkFsm::subscribe(const AskerPtr& asker, Kind kind, std::span<const std::string> names,
+                        state::Nanos now) {
   std::vector<Item> items;
   for (const std::string& each : names) {
     Name& name = name_of({kind, each});
-    const auto count = std::find_if(name.counts.begin(), name.counts.end(),
-                                    [&](const auto& pair) { return pair.first == worker; });
-    if (count == name.counts.end()) {
-      name.counts.emplace_back(worker, 1U);
-    } else {
-      ++count->second;
-    }
-    name.refused = false;
-    name.retry_at = 0;
+    add_members(name.counts, asker->worker, 1);
+    keep(name);
     items.push_back({&name, asker});
   }
+  asker->left += static_cast<std::uint32_t>(items.size());
   idle_since_ = names_.empty() ? now : -1;
   if (items.empty()) {
     fence(asker, now);
   } else if (status_ == Status::kLive) {
     ask(kind, true, items, now);
-  } else if (status_ == Status::kBackoff && !worked_) {
-    settle(worker, ticket, unavailable());
+  } else if (hopeless()) {
+    for (const Item& item : items) finish(item.asker, unavailable());
   } else {
     for (const Item& item : items) item.name->waiting.push_back(asker);
   }
@@ -58,14 +87,20 @@ void LinkFsm::subscribe(std::uint32_t worker, Ticket ticket, Kind kind,
 
 void LinkFsm::unsubscribe(std::uint32_t worker, Ticket ticket, Kind kind,
                           std::span<const std::string> names, state::Nanos now) {
+  const auto asker = std::make_shared<Asker>(Asker{worker, ticket, 1});
+  unsubscribe(asker, kind, names, now);
+  finish(asker, {});
+}
+
+void LinkFsm::unsubscribe(const AskerPtr& asker, Kind kind, std::span<const std::string> names,
+                          state::Nanos now) {
   const bool live = status_ == Status::kLive;
-  const auto asker = std::make_shared<Asker>(Asker{worker, ticket, 1, {}});
   std::vector<Item> items;
   for (const std::string& each : names) {
     const auto found = names_.find(NameView{kind, each});
     if (found == names_.end()) continue;
     Name& name = found->second;
-    uncount(worker, name);
+    uncount(asker->worker, name);
     if (live && !name.wanted() && (name.subscribed || name.under_way > 0)) {
       items.push_back({&name, asker});
     } else {
@@ -76,7 +111,7 @@ void LinkFsm::unsubscribe(std::uint32_t worker, Ticket ticket, Kind kind,
   if (items.empty()) {
     fence(asker, now);
   } else {
-    asker->left = static_cast<std::uint32_t>(items.size());
+    asker->left += static_cast<std::uint32_t>(items.size());
     ask(kind, false, items, now);
   }
 }
@@ -112,8 +147,18 @@ void LinkFsm::uncount(std::uint32_t worker, Name& name) {
 
 void LinkFsm::ask(Kind kind, bool subscribe, std::span<const Item> items, state::Nanos now) {
   while (!items.empty()) {
-    const auto some = items.first(std::min(items.size(), options_.max_names));
-    items = items.subspan(some.size());
+    std::size_t many = std::min(items.size(), options_.max_names);
+    if (options_.by_slot && kind == Kind::kShard) {
+      const auto slot_at = [&](std::size_t i) {
+        return cluster::slot_of(items[i].name->key->name);
+      };
+      const std::uint16_t slot = slot_at(0);
+      std::size_t same = 1;
+      while (same < many && slot_at(same) == slot) ++same;
+      many = same;
+    }
+    const auto some = items.first(many);
+    items = items.subspan(many);
     resp::append_array_header(out_, 1 + some.size());
     resp::append_bulk(out_, verb(kind, subscribe));
     Operation operation;
@@ -137,14 +182,14 @@ void LinkFsm::ping(AskerPtr asker, state::Nanos now) {
   resp::append_request(out_, {"PING"});
 }
 
-void LinkFsm::fence(AskerPtr asker, state::Nanos now) {
-  asker->left = 1;
+void LinkFsm::fence(const AskerPtr& asker, state::Nanos now) {
+  ++asker->left;
   if (status_ == Status::kLive) {
-    ping(std::move(asker), now);
+    ping(asker, now);
   } else if (status_ == Status::kBackoff && !worked_) {
     finish(asker, {});
   } else {
-    fences_.push_back(std::move(asker));
+    fences_.push_back(asker);
   }
 }
 
@@ -180,6 +225,9 @@ void LinkFsm::go_live(state::Nanos now) {
 }
 
 void LinkFsm::reconcile(Name& name, state::Nanos now) {
+  if (status_ == Status::kLive && !name.wanted()) {
+    for (const AskerPtr& asker : std::exchange(name.waiting, {})) finish(asker, {});
+  }
   if (name.under_way > 0 || !name.waiting.empty()) return;
   if (status_ == Status::kLive && name.retry_at == 0) {
     const Item item{&name, nullptr};
@@ -193,9 +241,9 @@ void LinkFsm::reconcile(Name& name, state::Nanos now) {
   }
 }
 
-void LinkFsm::retry_later(Name& name, state::Nanos now) {
-  name.retry_at = now + options_.retry_after;
-  if (next_retry_at_ == 0) next_retry_at_ = name.retry_at;
+void LinkFsm::retry_later(Name& name, state::Nanos at) {
+  name.retry_at = at;
+  next_retry_at_ = next_retry_at_ == 0 ? at : std::min(next_retry_at_, at);
 }
 
 void LinkFsm::retry_due(state::Nanos now) {
@@ -210,7 +258,14 @@ void LinkFsm::retry_due(state::Nanos now) {
       continue;
     }
     name.retry_at = 0;
-    reconcile(name, now);
+    std::vector<Item> items;
+    for (AskerPtr& asker : std::exchange(name.waiting, {}))
+      items.push_back({&name, std::move(asker)});
+    if (items.empty()) {
+      reconcile(name, now);
+    } else {
+      ask(name.key->kind, true, items, now);
+    }
   }
 }
 
@@ -227,7 +282,10 @@ bool LinkFsm::on_confirmation(const Push& push, state::Nanos now) {
     if (found == names_.end()) return true;
     Name& name = found->second;
     set_subscribed(name, false);
-    if (name.wanted()) retry_later(name, now);
+    if (name.wanted()) {
+      retry_later(name, now + options_.retry_moved);
+      sink_.on_doubt(state::RefreshReason::kMoved);
+    }
     reconcile(name, now);
     return true;
   }
@@ -239,6 +297,7 @@ bool LinkFsm::on_confirmation(const Push& push, state::Nanos now) {
   if (subscribed) {
     name.established = name.wanted();
     name.retry_at = 0;
+    for (const AskerPtr& asker : std::exchange(name.waiting, {})) finish(asker, {});
   }
   finish(item.asker, {});
   reconcile(name, now);
@@ -261,28 +320,36 @@ void LinkFsm::on_refusal(const Operation& operation, std::string_view error, sta
   } else {
     // The upstream is busy; the member need not wait for it.
     finish(item.asker, {});
-    retry_later(*item.name, now);
+    retry_later(*item.name, now + options_.retry_after);
   }
   reconcile(*item.name, now);
 }
 
 void LinkFsm::refused(const Item& item, std::string_view error, state::Nanos now) {
-  finish(item.asker, error);
   Name& name = *item.name;
+  const state::RefreshReason reason =
+      name.key->kind == Kind::kShard ? layout_reason(error) : state::RefreshReason::kCount;
+  if (reason != state::RefreshReason::kCount && name.wanted()) {
+    if (item.asker) name.waiting.push_back(item.asker);
+    retry_later(name, now + options_.retry_moved);
+    sink_.on_doubt(reason);
+    return;
+  }
+  finish(item.asker, error);
   if (name.subscribed) return;
   if (!name.established) {
     name.refused = true;
   } else if (is_denial(error)) {
     revoke(name);
   } else {
-    retry_later(name, now);
+    retry_later(name, now + options_.retry_after);
   }
 }
 
 void LinkFsm::set_subscribed(Name& name, bool subscribed) {
   if (name.subscribed == subscribed) return;
   name.subscribed = subscribed;
-  census_.set_linked(options_.identity, *name.key, subscribed);
+  if (!name.carried_off) census_.set_linked(options_.identity, *name.key, subscribed, endpoint_);
   if (subscribed) {
     counters_.pubsub_names.add();
   } else {
@@ -300,6 +367,10 @@ void LinkFsm::revoke(Name& name) {
     event.name = name.key->name;
     add_event(worker, std::move(event));
   }
+}
+
+bool LinkFsm::hopeless() const {
+  return status_ == Status::kBackoff && !worked_ && (!options_.patient || is_denial(reason_));
 }
 
 void LinkFsm::give_up_names() {

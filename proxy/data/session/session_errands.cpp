@@ -248,6 +248,7 @@ void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos
   // What is parked leaves first: an answer behind it is parked as well.
   if (slot->errands == 0 && slot->parked.empty()) {
     if (slot->action != SlotAction::kNone) {
+      slot->endpoint = own->endpoint;
       if (on_action_reply(own->slot, *slot, reply, Via::kErrand) == Answer::kGoesOn) return;
     } else {
       append_reply(*slot, slots_.is_front(own->slot), reply);

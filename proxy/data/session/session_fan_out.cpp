@@ -44,6 +44,9 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
   slot.keys = effect.keys;
   slot.command_class = read ? CommandClass::kRead : CommandClass::kWrite;
   slot.unanswered = static_cast<std::uint32_t>(plan.parts().size());
+  Outgoing counts;
+  if (spec.is(command::kPubsub) && corrects_counts(spec, command, counts))
+    slot.action = counts.action;
   if (effect.kind == request::EffectKind::kKeys) {
     for (const cache::NameHash name : names_scratch_) {
       slot.names.push_back(name);
@@ -93,7 +96,9 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
 
 void Session::end_fan_out(std::uint64_t sequence, Slot& slot, std::string_view reply,
                           state::Nanos now) {
-  append_reply(slot, slots_.is_front(sequence), reply);
+  std::string corrected;
+  if (slot.action != SlotAction::kNone) correct_counts(slot, reply, corrected);
+  append_reply(slot, slots_.is_front(sequence), corrected.empty() ? reply : corrected);
   context_.counters.requests_upstream.add();
   context_.counters.latency_upstream.observe(now - slot.started);
   answered(sequence, slot, 1, now, Via::kErrand);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/units.hpp"
+#include "protocol/cluster/slot.hpp"
 #include "protocol/command/table.hpp"
 #include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
@@ -24,6 +25,12 @@ Kind kind_of(std::string_view name) {
   return name.starts_with("SS") || name.starts_with("SUN") ? Kind::kShard : Kind::kChannel;
 }
 
+bool of_one_slot(const std::vector<std::string>& names) {
+  return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+    return cluster::slot_of(name) == cluster::slot_of(names.front());
+  });
+}
+
 }  // namespace
 
 Session::Step Session::handle_subscribe(const command::Spec& spec, const resp::Command& command) {
@@ -34,6 +41,11 @@ Session::Step Session::handle_subscribe(const command::Spec& spec, const resp::C
   settling_.subscribe = spec.name.find("UNSUB") == std::string_view::npos;
   settling_.names.clear();
   for (std::size_t i = 1; i < command.argc(); ++i) settling_.names.emplace_back(command.arg(i));
+  if (settling_.kind == Kind::kShard && context_.director.cluster() &&
+      !of_one_slot(settling_.names)) {
+    fail_locally(route::kCrossSlot);
+    return Step::kNext;
+  }
   if (settling_.subscribe &&
       subscriptions_.size() + settling_.names.size() > context_.max_subscriptions) {
     fail_locally("ERR subscription limit reached");
@@ -164,8 +176,8 @@ void Session::correct_counts(Slot& slot, std::string_view reply, std::string& co
   const pubsub::Census& census = context_.census;
   if (node.type == ':') {
     const std::int64_t change = slot.action == SlotAction::kPublish
-                                    ? census.publish_correction(slot.note)
-                                    : census.shard_correction(slot.note);
+                                    ? census.publish_correction(slot.note, slot.endpoint)
+                                    : census.shard_correction(slot.note, slot.endpoint);
     resp::append_integer(corrected, std::max<std::int64_t>(0, node.integer + change));
     return;
   }

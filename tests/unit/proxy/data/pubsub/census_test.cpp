@@ -72,5 +72,18 @@ TEST_F(CensusTest, ShardChannelsAreAWorldOfTheirOwn) {
   EXPECT_EQ(census_.channel_correction("news"), 0);
 }
 
+TEST_F(CensusTest, OnlyTheNodeThatHasTheLinkCountsIt) {
+  const NameView shard{Kind::kShard, "news"};
+  census_.set_linked(alice_, news_, true, 1);
+  census_.set_linked(alice_, shard, true, 2);
+  census_.add_members(alice_, news_, 3);
+  census_.add_members(alice_, shard, 3);
+  EXPECT_EQ(census_.publish_correction("news", 1), 2);
+  EXPECT_EQ(census_.publish_correction("news", 2), 3)
+      << "the bus brings it to our link all the same";
+  EXPECT_EQ(census_.shard_correction("news", 2), 2);
+  EXPECT_EQ(census_.channel_correction("news"), 2) << "NUMSUB asks all nodes";
+}
+
 }  // namespace
 }  // namespace pillion::data::pubsub

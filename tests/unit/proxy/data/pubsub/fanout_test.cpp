@@ -84,7 +84,7 @@ TEST(Fanout, HavingANameTwiceIsHavingItOnce) {
 
 TEST(Fanout, ARequestIsRefusedWhole) {
   House house;
-  house.denied = {"secret"};
+  house.refused = {{"secret", "-NOPERM secret"}};
   house.subscribe(1, 1, {"a", "secret", "b"});
   house.settle();
   EXPECT_THAT(house.said(), ElementsAre("1: settled 1 NOPERM secret"));
@@ -95,7 +95,7 @@ TEST(Fanout, ARequestIsRefusedWhole) {
 
 TEST(Fanout, ARefusalLeavesWhatTheMemberHadBefore) {
   House house;
-  house.denied = {"secret"};
+  house.refused = {{"secret", "-NOPERM secret"}};
   house.subscribe(1, 1, {"a"});
   house.subscribe(1, 2, {"a", "secret"});
   house.settle();

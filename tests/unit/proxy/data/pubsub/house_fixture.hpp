@@ -9,7 +9,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,13 +24,19 @@ namespace pillion::data::pubsub {
 /// A link whose other end is the test.
 class StringPort : public LinkPort {
  public:
-  StringPort(std::unique_ptr<LinkFsm> fsm, const state::Nanos& now, std::set<std::string>& denied)
-      : fsm_(std::move(fsm)), now_(now), denied_(denied) {}
+  StringPort(std::unique_ptr<LinkFsm> fsm, state::EndpointId node, const state::Nanos& now,
+             const state::EndpointId& primary, std::map<std::string, std::string>& refused)
+      : node_(node), fsm_(std::move(fsm)), now_(now), primary_(primary), refused_(refused) {}
 
   LinkFsm& fsm() override { return *fsm_; }
   void start(state::Nanos now) override { perform(fsm_->start(now)); }
   void on_tick(state::Nanos now) override {
     perform(fsm_->on_tick(now, 0));
+    fsm_->end_batch();
+  }
+  state::EndpointId endpoint() const override { return endpoint_; }
+  void relocate(state::Nanos now) override {
+    perform(fsm_->on_relocated(now));
     fsm_->end_batch();
   }
   void flush_later() override {}
@@ -58,6 +63,9 @@ class StringPort : public LinkPort {
     fsm_->end_batch();
   }
 
+  const state::EndpointId node_;
+  state::EndpointId endpoint_ = state::kNoEndpoint;
+  std::vector<std::string> asked_;  // but for HELLO and PING
   bool reachable_ = true;
   bool hold_ = false;
   bool closed_ = false;
@@ -65,8 +73,9 @@ class StringPort : public LinkPort {
  private:
   void perform(LinkFsm::Action action) {
     if (action != LinkFsm::Action::kConnect) return;
+    endpoint_ = node_ == state::kNoEndpoint ? primary_ : node_;
     if (reachable_) {
-      fsm_->on_connected(now_);
+      fsm_->on_connected(now_, endpoint_);
     } else {
       fsm_->on_failed("Connection refused", now_, 0);
       fsm_->end_batch();
@@ -93,18 +102,25 @@ class StringPort : public LinkPort {
   std::string confirmations(std::string word, const Command& command) {
     for (char& c : word) c = static_cast<char>(c | 0x20);
     std::string out;
+    std::string asked = word;
     for (std::size_t i = 1; i < command.argc(); ++i) {
       const std::string name(command.arg(i));
-      if (denied_.count(name) != 0 && word.find("un") == std::string::npos)
-        return "-NOPERM " + name + "\r\n";
-      out += confirm(word, name);
+      asked += " " + name;
+      const auto refused = refused_.find(name);
+      if (refused != refused_.end() && word.find("un") == std::string::npos) {
+        out = refused->second + "\r\n";
+      } else if (out.empty() || out.front() == '>') {
+        out += confirm(word, name);
+      }
     }
+    asked_.push_back(asked);
     return out;
   }
 
   std::unique_ptr<LinkFsm> fsm_;
   const state::Nanos& now_;
-  std::set<std::string>& denied_;
+  const state::EndpointId& primary_;
+  std::map<std::string, std::string>& refused_;
 };
 
 class House : public Couriers {
@@ -147,13 +163,15 @@ class House : public Couriers {
       workers_.push_back(std::make_unique<Worker>(*this, i));
     HubOptions options;
     options.link.upstream = "redis:6379";
-    hub = std::make_unique<Hub>(
-        options, *this, census, hub_counters, [this](std::unique_ptr<LinkFsm> fsm) {
-          auto port = std::make_shared<StringPort>(std::move(fsm), now, denied);
-          port->reachable_ = reachable;
-          ports.push_back(port);
-          return port;
-        });
+    options.refresh = &refresh;
+    hub = std::make_unique<Hub>(options, *this, census, hub_counters,
+                                [this](std::unique_ptr<LinkFsm> fsm, state::EndpointId node) {
+                                  auto port = std::make_shared<StringPort>(std::move(fsm), node,
+                                                                           now, primary, refused);
+                                  port->reachable_ = reachable;
+                                  ports.push_back(port);
+                                  return port;
+                                });
   }
 
   void to_hub(std::function<void(Hub&)> task) override {
@@ -202,8 +220,9 @@ class House : public Couriers {
     worker(w).fanout.subscribe({session, 1, slot}, who, kind, names, now);
   }
   void unsubscribe(std::uint32_t session, std::uint64_t slot,
-                   const std::vector<std::string_view>& names, std::uint32_t w = 0) {
-    worker(w).fanout.unsubscribe({session, 1, slot}, who, Kind::kChannel, names, now);
+                   const std::vector<std::string_view>& names, std::uint32_t w = 0,
+                   Kind kind = Kind::kChannel) {
+    worker(w).fanout.unsubscribe({session, 1, slot}, who, kind, names, now);
   }
   void leave(std::uint32_t session, const std::vector<std::string>& names, std::uint32_t w = 0) {
     worker(w).fanout.leave({session, 1, 0}, who, Kind::kChannel, names);
@@ -213,7 +232,9 @@ class House : public Couriers {
   upstream::Identity who;
   Census census;
   state::Counters hub_counters;
-  std::set<std::string> denied;
+  std::map<std::string, std::string> refused;  // names, and the frame that refuses them
+  state::EndpointId primary = 0;               // of the snapshot
+  state::RefreshRequests refresh;
   bool reachable = true;
   std::vector<std::shared_ptr<StringPort>> ports;  // of every link there was
   std::unique_ptr<Hub> hub;

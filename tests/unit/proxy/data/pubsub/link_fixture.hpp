@@ -39,10 +39,12 @@ class RecordingLinkSink : public LinkSink {
     if (delivery.batch) runs_until(delivery.batch->runs.size());
     latest_ = delivery.batch;
   }
+  void on_doubt(state::RefreshReason reason) override { doubts_.push_back(reason); }
 
   std::vector<std::string> told() { return std::exchange(told_, {}); }
 
   std::shared_ptr<const Batch> latest_;
+  std::vector<state::RefreshReason> doubts_;
   bool takes_ = true;
 
  private:

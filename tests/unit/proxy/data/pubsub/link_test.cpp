@@ -37,8 +37,7 @@ class SocketLinkTest : public ::testing::Test {
     options.identity = std::make_shared<const upstream::Identity>();
     options.upstream = "redis:6379";
     options.max_gathered = 1000;
-    link_ = socket_links(io_, turn_end_,
-                         topology_)(std::make_unique<LinkFsm>(options, sink_, census_, counters_));
+    link_ = make(options, state::kNoEndpoint);
   }
   ~SocketLinkTest() override {
     link_->close();
@@ -49,6 +48,10 @@ class SocketLinkTest : public ::testing::Test {
     ::rmdir(directory_.c_str());
   }
 
+  std::shared_ptr<LinkPort> make(const LinkOptions& options, state::EndpointId node) {
+    return socket_links(io_, turn_end_, topology_)(
+        std::make_unique<LinkFsm>(options, sink_, census_, counters_), node);
+  }
   void know_the_upstream() {
     state::TopologySnapshot snapshot;
     snapshot.primary.unix_path = path_;
@@ -169,6 +172,49 @@ TEST_F(SocketLinkTest, DoesNothingAfterItsEnd) {
   char byte = 0;
   (void)heard();
   EXPECT_EQ(::recv(peer_, &byte, 1, MSG_DONTWAIT), 0) << "the socket is closed";
+}
+
+TEST_F(SocketLinkTest, IsConnectedToTheNodeItBelongsTo) {
+  state::TopologySnapshot snapshot;
+  snapshot.kind = state::TopologyKind::kCluster;
+  snapshot.primary.id = 1;
+  state::Node node;
+  node.endpoint.id = 7;
+  node.endpoint.unix_path = path_;
+  snapshot.nodes.push_back(node);
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  LinkOptions options;
+  options.identity = std::make_shared<const upstream::Identity>();
+  link_ = make(options, 7);
+  EXPECT_EQ(link_->endpoint(), state::kNoEndpoint);
+  link_->start(state::now());
+  settle();
+  EXPECT_EQ(link_->endpoint(), 7);
+  EXPECT_EQ(heard(), "HELLO 3");
+  snapshot.nodes.clear();
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  link_->relocate(state::now());
+  link_->on_tick(state::now() + state::kMillisecond);
+  settle();
+  EXPECT_EQ(link_->fsm().reason(), "the upstream has this node no longer");
+}
+
+TEST_F(SocketLinkTest, RelocatesToThePrimaryOfTheLatestSnapshot) {
+  state::TopologySnapshot snapshot;
+  snapshot.primary.unix_path = path_ + ".gone";
+  snapshot.primary.id = 1;
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  link_->start(state::now());
+  settle();
+  EXPECT_EQ(link_->endpoint(), 1);
+  snapshot.primary.unix_path = path_;
+  snapshot.primary.id = 2;
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  link_->relocate(state::now());
+  link_->on_tick(state::now());
+  settle();
+  EXPECT_EQ(link_->endpoint(), 2);
+  EXPECT_EQ(heard(), "HELLO 3");
 }
 
 }  // namespace

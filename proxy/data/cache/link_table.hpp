@@ -8,9 +8,9 @@
 // Written by the worker that owns the link, read by every worker on every hit; hence atomics, one
 // cache line each. distrust_replicas() is anybody's.
 //
-// Writes of unknown keys through this Pillion (I8-F). A primary's link proves by a fence that it has
-// seen them. A replica's cannot: the write is still on its way to the replica. So what a replica
-// filled is not served until its link has proved to be past the write: `not_before`, beside
+// Writes of unknown keys through this Pillion (I8-F). A primary's link proves by a fence that it
+// has seen them. A replica's cannot: the write is still on its way to the replica. So what a
+// replica filled is not served until its link has proved to be past the write: `not_before`, beside
 // synced_at. For primaries it stays in the infinite past.
 #pragma once
 

@@ -1,5 +1,6 @@
 // What a fresh upstream connection says before it carries commands: AUTH or HELLO 3, SELECT,
-// READONLY to a replica of a cluster, and CLIENT ID where its name at the upstream will be needed (CLIENT UNBLOCK).
+// READONLY to a replica of a cluster, and CLIENT ID where its name at the upstream will be needed
+// (CLIENT UNBLOCK).
 //
 // SELECT goes ahead of AUTH as well as behind it: a client may be in a database whose user could
 // not have selected it, and a default user may be allowed nothing. One of the two has to succeed.

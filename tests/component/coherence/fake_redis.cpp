@@ -435,8 +435,8 @@ std::string FakeRedis::cluster(const Arguments& arguments) const {
   resp::append_array_header(out, 'z' - 'a' + 1);
   for (char slot = 'a'; slot <= 'z'; ++slot) {
     const std::string owner = lost_.count(slot) == 0 ? "me" : "other";
-    out += "*3\r\n" + integer(slot) + integer(slot) + "*3\r\n" + bulk("10.0.0.1") +
-           integer(7000) + bulk(owner);
+    out += "*3\r\n" + integer(slot) + integer(slot) + "*3\r\n" + bulk("10.0.0.1") + integer(7000) +
+           bulk(owner);
   }
   return out;
 }

@@ -9,8 +9,8 @@
 //   - a key whose time is over is gone at once, but the push for it comes only when somebody looks
 //
 // It may replicate another: it then executes that one's writes one by one, when it is told to, and
-// pushes to its own trackers as it does. It may be a node of a cluster: it then owns what it has not
-// lost. Whatever it lost is written elsewhere from there on, and nothing of that reaches its
+// pushes to its own trackers as it does. It may be a node of a cluster: it then owns what it has
+// not lost. Whatever it lost is written elsewhere from there on, and nothing of that reaches its
 // trackers; other connections speak to the cluster as a whole. A key's slot is its first letter.
 //
 // It keeps every state it was ever in: that is what answers are judged against.
@@ -48,7 +48,7 @@ struct Event {
   state::Nanos at = 0;
   std::string cause;  // canonical bytes of the command; empty: an expiry
   bool expiry = false;
-  State state;  // from here on
+  State state;                            // from here on
   std::vector<std::string> touched = {};  // keys to be invalidated
   bool flushed = false;
 };

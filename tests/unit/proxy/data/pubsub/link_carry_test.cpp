@@ -8,9 +8,12 @@ namespace {
 
 using state::kMillisecond;
 using state::kSecond;
+using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 constexpr std::string_view kMoved = "-MOVED 7 elsewhere:6379\r\n";
 
@@ -93,7 +96,7 @@ TEST_F(LinkCarry, WhatIsTakenIsGivenUpHereAndAskedForThere) {
   fsm_->put(std::move(names), now_);
   EXPECT_EQ(sent(), "SSUBSCRIBE s");
   reply(confirm("ssubscribe", "s") + push({"smessage", "s", "1"}));
-  EXPECT_THAT(told(), ElementsAre("1: settled 2", "0: run s*1", "1: run s*1"));
+  EXPECT_THAT(told(), ElementsAre("0: run s*1", "1: settled 2", "1: run s*1"));
   EXPECT_EQ(census_.shard_correction("s"), -1) << "one link, and the members are not ours to count";
   EXPECT_EQ(counters_.pubsub_names.get(), 1u);
   old->close();
@@ -137,7 +140,10 @@ TEST_F(LinkCarry, TheChannelsOfOneCommandHaveOneSlot) {
   subscribe(0, 1, {"{x}1", "{x}2", "{y}1"}, Kind::kShard);
   subscribe(0, 2, {"a", "b"});
   reply(kHello);
-  EXPECT_EQ(sent(), "SUBSCRIBE a b|SSUBSCRIBE {x}1 {x}2|SSUBSCRIBE {y}1");
+  const std::string bytes = sent();  // in whatever order they are kept
+  EXPECT_THAT(bytes, AnyOf(HasSubstr("|SSUBSCRIBE {x}1 {x}2"), HasSubstr("|SSUBSCRIBE {x}2 {x}1")));
+  EXPECT_THAT(bytes, HasSubstr("|SSUBSCRIBE {y}1"));
+  EXPECT_THAT(bytes, StartsWith("SUBSCRIBE a b|"));
 }
 
 TEST_F(LinkCarry, RetiringEndsWhatNobodyWillAnswer) {

@@ -134,8 +134,8 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
     parted_ = true;
     if (said->syncing || options_.clock == nullptr) {
       unprove("the replica is not connected to its primary");
-    } else if (const auto orphaned = options_.clock->orphaned(
-                   options_.endpoint, operation.sent_at, said->history, said->offset)) {
+    } else if (const auto orphaned = options_.clock->orphaned(options_.endpoint, operation.sent_at,
+                                                              said->history, said->offset)) {
       prove(*orphaned, now);
     }
     return true;

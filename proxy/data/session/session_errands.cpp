@@ -136,6 +136,20 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
     lane = found.lane;
     way = found.id;
   }
+  if (errand.command_class == CommandClass::kRead && errand.node == state::kNoEndpoint &&
+      !errand.alone && (!lane || !lane->accepts_commands())) {
+    // A replica may have proved in the meantime to have what must be seen of it.
+    const auto from = context_.director.read_from(errand.request, now);
+    if (from.endpoint != state::kNoEndpoint) {
+      const Way& found = way_to(from.endpoint);
+      if (found.lane->accepts_commands()) {
+        errand.endpoint = from.endpoint;
+        errand.asking = false;
+        lane = found.lane;
+        way = found.id;
+      }
+    }
+  }
   if (!lane || !lane->accepts_commands()) {
     put_off_unreachable(errand, lane.get(), now);
     return;

@@ -357,7 +357,7 @@ class Session {
   Sending sending(const command::Spec& spec, const resp::Command& command, const Outgoing& extra,
                   bool retriable);
   Sending sending_to(const route::Destination& destination, const command::Spec& spec,
-                     const resp::Command& command, bool retriable);
+                     const resp::Command& command, const Outgoing& extra, bool retriable);
   state::EndpointId endpoint_for(const command::Spec& spec, const resp::Command& command);
 
   // session_errands.cpp: commands that travel by themselves
@@ -406,7 +406,7 @@ class Session {
   void note_read_elsewhere(std::string_view request, state::Nanos now);
   bool passes_on(cluster::RedirectKind kind) const;
   bool others_depend(std::uint64_t sequence, const Slot& slot) const;
-  Step fan_out(const command::Spec& spec, const resp::Command& command);
+  Step fan_out(const command::Spec& spec, const resp::Command& command, const Outgoing& extra);
   Step scan(const command::Spec& spec, const resp::Command& command);
   void scanned(const Slot& slot, std::string_view reply, std::string& own) const;
   void fetch_elsewhere(std::uint64_t sequence, Slot& slot, const fill::FetchResult& result,

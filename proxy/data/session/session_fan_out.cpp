@@ -12,7 +12,8 @@
 namespace pillion::data::session {
 
 /// Several commands for several nodes, one reply.
-Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& command) {
+Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& command,
+                               const Outgoing& extra) {
   route::FanOutPlan plan(context_.director.table(), spec, command, keys_scratch_);
   if (plan.parts().empty()) {
     fail_locally(route::kSlotNotServed);
@@ -47,6 +48,10 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
   Outgoing counts;
   if (spec.is(command::kPubsub) && corrects_counts(spec, command, counts))
     slot.action = counts.action;
+  if (extra.action == SlotAction::kScriptBody) {
+    slot.action = extra.action;
+    slot.note = extra.note;
+  }
   if (effect.kind == request::EffectKind::kKeys) {
     for (const cache::NameHash name : names_scratch_) {
       slot.names.push_back(name);
@@ -97,7 +102,12 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
 void Session::end_fan_out(std::uint64_t sequence, Slot& slot, std::string_view reply,
                           state::Nanos now) {
   std::string corrected;
-  if (slot.action != SlotAction::kNone) correct_counts(slot, reply, corrected);
+  if (slot.action == SlotAction::kScriptBody) {
+    // See on_action_reply().
+    if (reply.front() == '-') context_.scripts.forget(slot.note);
+  } else if (slot.action != SlotAction::kNone) {
+    correct_counts(slot, reply, corrected);
+  }
   append_reply(slot, slots_.is_front(sequence), corrected.empty() ? reply : corrected);
   context_.counters.requests_upstream.add();
   context_.counters.latency_upstream.observe(now - slot.started);

@@ -93,11 +93,11 @@ Session::Sending Session::sending(const command::Spec& spec, const resp::Command
     route::Destination destination;
     destination.endpoint =
         extra.endpoint != state::kNoEndpoint ? extra.endpoint : context_.director.primary();
-    result = sending_to(destination, spec, command, retriable);
+    result = sending_to(destination, spec, command, extra, retriable);
   } else {
     result = sending_to(
         context_.director.destination(spec, command, route::Sender::kAlone, keys_scratch_), spec,
-        command, retriable);
+        command, extra, retriable);
   }
   if (result.lane != nullptr && result.lane->congested()) {
     congested_ = true;
@@ -109,11 +109,11 @@ Session::Sending Session::sending(const command::Spec& spec, const resp::Command
 
 Session::Sending Session::sending_to(const route::Destination& destination,
                                      const command::Spec& spec, const resp::Command& command,
-                                     bool retriable) {
+                                     const Outgoing& extra, bool retriable) {
   Sending result;
   switch (destination.kind) {
     case route::DestinationKind::kFanOut:
-      result.step = fan_out(spec, command);
+      result.step = fan_out(spec, command, extra);
       return result;
     case route::DestinationKind::kScan:
       result.step = scan(spec, command);

@@ -248,6 +248,18 @@ TEST_F(SessionFanOut, ACursorWaitsForItsOwnNode) {
   EXPECT_EQ(sent_to(1), "SCAN 0");
 }
 
+TEST_F(SessionFanOut, AScriptThatDoesNotCompileIsForgotten) {
+  say("SCRIPT LOAD x");
+  EXPECT_TRUE(scripts_.find("11f6ad8ec52a2984abaafd7c3b516503785c2072").has_value());
+  for (EndpointId id = 0; id < 3; ++id) {
+    EXPECT_EQ(sent_to(id), "SCRIPT LOAD x");
+    reply_from(id, "-ERR Error compiling script\r\n");
+  }
+  EXPECT_EQ(heard(), "-ERR Error compiling script\r\n");
+  EXPECT_FALSE(scripts_.find("11f6ad8ec52a2984abaafd7c3b516503785c2072").has_value());
+  expect_at_rest();
+}
+
 TEST_F(SessionFanOut, ABadCursorIsSaid) {
   say("SCAN x");
   EXPECT_EQ(heard(), "-ERR invalid cursor\r\n");

@@ -36,7 +36,7 @@ constexpr std::array kHelp = {
          "sample; counts are halved every 10 seconds."},
     Help{"INFO", "Show the section that this Pillion adds to INFO."},
     Help{"STATS", "Show every counter."},
-    Help{"UPSTREAMS", "Show the upstream and the links that keep the cache true."},
+    Help{"UPSTREAMS", "Show the servers and the links that keep the cache true."},
     Help{"HELP", "Print this help."},
 };
 
@@ -137,33 +137,65 @@ std::size_t invalidate(std::string_view key, const PillionServices& services, st
   return cached ? 1 : 0;
 }
 
-void append_upstream(std::string& out, int protocol, const PillionServices& services) {
+void append_link(std::string& out, int protocol, const state::LinkStats& link) {
+  resp::append_map_header(out, 5, protocol);
+  append_pair(out, "worker", link.worker);
+  append_pair(out, "state", link.state);
+  append_pair(out, "reason", link.reason);
+  append_pair(out, "lease_age_ms",
+              static_cast<std::uint64_t>(std::max(link.lease_age_seconds, 0.0) * 1000));
+  append_pair(out, "generation", link.generation);
+}
+
+/// One node, and the links that say so of themselves. A set of one server shows all of them.
+void append_node(std::string& out, int protocol, const state::TopologySnapshot& topology,
+                 const state::Node& node, const std::vector<state::LinkStats>& links) {
+  resp::append_map_header(out, 12, protocol);
+  append_pair(out, "name", node.endpoint.name);
+  resp::append_bulk(out, "addresses");
+  resp::append_array_header(out, node.endpoint.addresses.size());
+  for (const std::string& address : node.endpoint.addresses) resp::append_bulk(out, address);
+  append_pair(out, "up", node.up ? 1 : 0);
+  append_pair(out, "error", !node.resolve_error.empty() ? node.resolve_error : node.error);
+  append_pair(out, "role",
+              node.role == state::NodeRole::kPrimary   ? "master"
+              : node.role == state::NodeRole::kReplica ? "slave"
+                                                       : "");
+  append_pair(out, "version", topology.redis_version);
+  append_pair(out, "mode", topology.mode);
+  append_pair(out, "latency_us", static_cast<std::uint64_t>(node.latency / 1000));
+  append_pair(out, "in_rotation", node.in_rotation ? 1 : 0);
+  append_pair(out, "lag_ms", static_cast<std::uint64_t>(node.lag / state::kMillisecond));
+  append_pair(out, "ejections", node.ejections);
+  std::vector<const state::LinkStats*> own;
+  for (const state::LinkStats& link : links) {
+    if (topology.nodes.size() <= 1 || link.endpoint == node.endpoint.name) own.push_back(&link);
+  }
+  resp::append_bulk(out, "fill_links");
+  resp::append_array_header(out, own.size());
+  for (const state::LinkStats* link : own) append_link(out, protocol, *link);
+}
+
+void append_upstreams(std::string& out, int protocol, const PillionServices& services) {
   const auto topology = services.topology.load();
   const std::vector<state::LinkStats> links = services.links();
-  resp::append_map_header(out, 9, protocol);
-  append_pair(out, "name", topology->primary.name);
-  resp::append_bulk(out, "addresses");
-  resp::append_array_header(out, topology->primary.addresses.size());
-  for (const std::string& address : topology->primary.addresses) resp::append_bulk(out, address);
-  append_pair(out, "up", topology->up ? 1 : 0);
-  append_pair(out, "error",
-              !topology->resolve_error.empty() ? topology->resolve_error : topology->error);
-  append_pair(out, "role", topology->role);
-  append_pair(out, "version", topology->redis_version);
-  append_pair(out, "mode", topology->mode);
-  append_pair(out, "latency_us",
-              static_cast<std::uint64_t>(std::max(topology->latency_seconds, 0.0) * 1'000'000));
-  resp::append_bulk(out, "fill_links");
-  resp::append_array_header(out, links.size());
-  for (const state::LinkStats& link : links) {
-    resp::append_map_header(out, 5, protocol);
-    append_pair(out, "worker", link.worker);
-    append_pair(out, "state", link.state);
-    append_pair(out, "reason", link.reason);
-    append_pair(out, "lease_age_ms",
-                static_cast<std::uint64_t>(std::max(link.lease_age_seconds, 0.0) * 1000));
-    append_pair(out, "generation", link.generation);
+  if (topology->kind != state::TopologyKind::kStandalone && !topology->nodes.empty()) {
+    resp::append_array_header(out, topology->nodes.size());
+    for (const state::Node& node : topology->nodes)
+      append_node(out, protocol, *topology, node, links);
+    return;
   }
+  state::Node node;
+  node.endpoint = topology->primary;
+  node.role = topology->role == "master"  ? state::NodeRole::kPrimary
+              : topology->role == "slave" ? state::NodeRole::kReplica
+                                          : state::NodeRole::kUnknown;
+  node.up = topology->up;
+  node.resolve_error = topology->resolve_error;
+  node.error = topology->error;
+  node.latency = static_cast<state::Nanos>(std::max(topology->latency_seconds, 0.0) * 1e9);
+  resp::append_array_header(out, 1);
+  append_node(out, protocol, *topology, node, links);
 }
 
 void append_config(std::string& out, const resp::Command& command, int protocol,
@@ -242,8 +274,7 @@ PillionAnswer answer_pillion(std::string& out, const resp::Command& command, int
   } else if (asks("STATS") && argc == 2) {
     append_stats(out, protocol, services);
   } else if (asks("UPSTREAMS") && argc == 2) {
-    resp::append_array_header(out, 1);
-    append_upstream(out, protocol, services);
+    append_upstreams(out, protocol, services);
   } else if (asks("CONFIG") && argc >= 4 && equals_ignoring_case(command.arg(2), "GET")) {
     append_config(out, command, protocol, services);
   } else if (asks("CLIENTS") && argc == 2) {

@@ -302,7 +302,7 @@ TEST_F(PillionCommandTest, FlushDropsEverythingAndEndsTheGeneration) {
 TEST_F(PillionCommandTest, UpstreamsShowsTheServerAndTheLinks) {
   link_stats_.push_back({1, "down", "Connection refused", 0, 0});
   const std::string shown = ask_line("UPSTREAMS", 3);
-  EXPECT_EQ(shown.substr(0, 8), "*1\r\n%9\r\n");
+  EXPECT_EQ(shown.substr(0, 9), "*1\r\n%12\r\n");
   EXPECT_NE(shown.find(bulk("name") + bulk("redis.example:6379") + bulk("addresses") + "*1\r\n" +
                        bulk("10.0.0.1") + bulk("up") + ":1\r\n"),
             std::string::npos);
@@ -310,6 +310,33 @@ TEST_F(PillionCommandTest, UpstreamsShowsTheServerAndTheLinks) {
                        bulk("state") + bulk("live")),
             std::string::npos);
   EXPECT_NE(shown.find(bulk("reason") + bulk("Connection refused")), std::string::npos);
+}
+
+TEST_F(PillionCommandTest, UpstreamsAreAllServersEachWithItsLinks) {
+  state::TopologySnapshot snapshot;
+  snapshot.kind = state::TopologyKind::kReplicated;
+  for (const std::string name : {"one:6379", "two:6379"}) {
+    state::Node node;
+    node.endpoint.name = name;
+    node.endpoint.id = static_cast<state::EndpointId>(snapshot.nodes.size());
+    node.role = snapshot.nodes.empty() ? state::NodeRole::kPrimary : state::NodeRole::kReplica;
+    node.up = true;
+    node.in_rotation = !snapshot.nodes.empty();
+    node.lag = 30 * state::kMillisecond;
+    snapshot.nodes.push_back(std::move(node));
+  }
+  topology_.publish(std::make_shared<const state::TopologySnapshot>(snapshot));
+  link_stats_.assign(1, {});
+  link_stats_[0].endpoint = "two:6379";
+  link_stats_[0].state = "live";
+  const std::string shown = ask_line("UPSTREAMS", 3);
+  EXPECT_EQ(shown.substr(0, 4), "*2\r\n");
+  const std::size_t second = shown.find(bulk("two:6379"));
+  EXPECT_NE(shown.find(bulk("fill_links") + "*0\r\n"), std::string::npos);
+  EXPECT_NE(shown.find(bulk("role") + bulk("slave"), second), std::string::npos);
+  EXPECT_NE(shown.find(bulk("in_rotation") + ":1\r\n" + bulk("lag_ms") + ":30\r\n", second),
+            std::string::npos);
+  EXPECT_NE(shown.find(bulk("fill_links") + "*1\r\n", second), std::string::npos);
 }
 
 TEST_F(PillionCommandTest, ConfigGetMatchesNames) {

@@ -141,6 +141,12 @@ void FillLinkFsm::send_fence(FenceId fence, state::Nanos now) {
   resp::append_request(out_, {"PING"});
 }
 
+void FillLinkFsm::on_rotation() {
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    if (operations_[i].fetch) operations_[i].fetch->elsewhere = true;
+  }
+}
+
 void FillLinkFsm::end_turn() {
   if (behind_.empty()) return;
   const std::vector<Fetch> behind = std::exchange(behind_, {});

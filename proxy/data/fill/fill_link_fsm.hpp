@@ -136,6 +136,8 @@ class FillLinkFsm {
 
   /// The replica follows another primary, or the same: what it proved under another is void.
   void follow(ReplicationClock* clock, state::Nanos now);
+  /// Keys belong to other replicas now: what is under way counts as read elsewhere (I17).
+  void on_rotation();
   /// What is asked for now will have been current then, or later.
   state::Nanos as_of(state::Nanos now) const;
   /// This endpoint has what must be seen of the key, and is not further behind than `max_age`.

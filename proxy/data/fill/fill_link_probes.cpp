@@ -102,6 +102,7 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
   }
   if (said->replica != replica()) {
     refused_ = true;
+    if (replica() && options_.clock != nullptr) options_.clock->note_successor();
     return distrust(replica() ? "not a replica any more" : "the upstream is not a primary: slave");
   }
   if (status_ == Status::kHandshake) {

@@ -153,15 +153,20 @@ void LinkSet::close(Member& member) {
 /// I17: which replica a key belongs to has changed. Who takes a key over has to be past all that
 /// was read of it elsewhere.
 void LinkSet::note_rotation(const state::TopologySnapshot& snapshot, state::Nanos now) {
-  std::vector<state::EndpointId> rotation;
+  std::vector<Share> rotation;
   for (const state::Node& node : snapshot.nodes) {
     if (node.role == state::NodeRole::kReplica && node.in_rotation)
-      rotation.push_back(node.endpoint.id);
+      rotation.push_back({node.endpoint.id, node.weight, node.near});
   }
-  std::sort(rotation.begin(), rotation.end());
+  std::sort(rotation.begin(), rotation.end(),
+            [](const Share& a, const Share& b) { return a.replica < b.replica; });
   if (rotation == rotation_) return;
   rotation_ = std::move(rotation);
-  if (state::holds(state::Invariant::kI17Monotone)) environment_.invalidator.on_unknown_write(now);
+  ++rotations_;
+  if (!state::holds(state::Invariant::kI17Monotone)) return;
+  environment_.invalidator.on_unknown_write(now);
+  // What is under way may show more than its key's next replica has.
+  for (const Member& member : members_) member.link->on_rotation();
 }
 
 void LinkSet::on_tick(state::Nanos now) {

@@ -89,6 +89,9 @@ class LinkSet : public FillSink {
   /// Acknowledged through FillSink::on_fence, once; at once when there is nothing to prove.
   void send_fence(FenceId fence, state::Nanos now);
 
+  /// key_affinity: changes whenever keys belong to other replicas than before (I17).
+  std::uint64_t rotations() const { return rotations_; }
+
   std::vector<state::LinkStats> stats(state::Nanos now) const;
 
   // FillSink: of the links; passed on.
@@ -105,6 +108,12 @@ class LinkSet : public FillSink {
     std::string name;
     std::shared_ptr<FillLink> link;
     bool wanted = false;  // by the snapshot under way
+  };
+  struct Share {  // of the keys
+    state::EndpointId replica = state::kNoEndpoint;
+    std::uint32_t weight = 0;
+    bool near = false;
+    bool operator==(const Share&) const = default;
   };
   struct Fence {
     FenceId fence;
@@ -124,7 +133,8 @@ class LinkSet : public FillSink {
   std::vector<Member> members_;
   std::vector<FillLink*> by_endpoint_;
   std::vector<Fence> fences_;
-  std::vector<state::EndpointId> rotation_;  // replicas that were in rotation, key_affinity only
+  std::vector<Share> rotation_;  // replicas that were in rotation, key_affinity only
+  std::uint64_t rotations_ = 0;
   state::Nanos latest_tick_ = 0;
 };
 

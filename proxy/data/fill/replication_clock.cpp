@@ -13,6 +13,7 @@ void ReplicationClock::add(state::Nanos sent_at, std::string_view replid, std::i
   const std::lock_guard lock(mutex_);
   if (count_ > 0 && replid == replid_ && sent_at <= newest().sent_at) return;
   gone_since_ = 0;
+  succeeded_ = false;
   orphans_.clear();
   if (replid != replid_ || (count_ > 0 && offset < newest().offset)) {
     replid_ = replid;
@@ -36,12 +37,18 @@ std::optional<state::Nanos> ReplicationClock::passed(std::string_view replid,
 
 void ReplicationClock::note_refused(state::Nanos asked_at) {
   const std::lock_guard lock(mutex_);
-  if (count_ == 0 || asked_at <= newest().sent_at) return;
+  if (count_ == 0 || succeeded_ || asked_at <= newest().sent_at) return;
   if (gone_since_ == 0) {
     gone_since_ = asked_at;
     refused_at_ = asked_at;
   }
   refused_at_ = std::max(refused_at_, asked_at);
+}
+
+void ReplicationClock::note_successor() {
+  const std::lock_guard lock(mutex_);
+  succeeded_ = true;
+  gone_since_ = 0;
 }
 
 void ReplicationClock::expect(std::size_t replicas) {

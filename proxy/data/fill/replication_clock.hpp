@@ -9,7 +9,8 @@
 // are refused nobody listens there, and while its replicas have lost it too, the furthest of them
 // have all that is left of its history. So they are current as of the latest refusal, and reads go
 // on until another primary is made. A primary that is silent proves nothing: it may have answered
-// others. Neither does a refusal on the way to one that its replicas still hear.
+// others. Neither does a refusal on the way to one that its replicas still hear, nor once one of
+// the replicas calls itself a primary.
 //
 // One history at a time: a sample of another replid, or an offset that went back, ends the old one.
 // Clocks are named by the primary's endpoint; another primary is another clock, so nothing of an
@@ -43,6 +44,8 @@ class ReplicationClock {
 
   /// Nobody listens where the primary was, as of `asked_at`.
   void note_refused(state::Nanos asked_at);
+  /// One of its replicas has become a primary.
+  void note_successor();
   /// How many replicas may be asked: all of them are heard, or kSilent passes, before one counts
   /// as the furthest.
   void expect(std::size_t replicas);
@@ -83,6 +86,7 @@ class ReplicationClock {
   state::Nanos claimed_at_ = 0;
   state::Nanos gone_since_ = 0;  // the first refusal since the latest sample; 0: none
   state::Nanos refused_at_ = 0;  // the latest
+  bool succeeded_ = false;       // since the latest sample
   std::size_t expected_ = 0;
   std::vector<Orphan> orphans_;  // asked since it is gone, the latest word of each
 };

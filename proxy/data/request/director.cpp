@@ -60,20 +60,23 @@ Director::ReadFrom Director::read_from(std::uint16_t shard, std::span<const cach
                                        state::Nanos now) {
   if (!options_.replicas || links_ == nullptr || names.empty() || !selector_.has_replicas(shard))
     return {};
-  // I17: instead of the keys' own replica only the primary, which is never behind it.
-  const bool affinity = options_.balance == route::ReadBalance::kKeyAffinity &&
-                        state::holds(state::Invariant::kI17Monotone);
-  bool passed_over = false;
-  const state::EndpointId endpoint =
-      selector_.choose(shard, names.front(), [&](state::EndpointId replica) {
-        if (passed_over && affinity) return false;
-        const bool fresh = std::all_of(names.begin(), names.end(), [&](cache::NameHash name) {
-          return links_->fresh(replica, name, now);
-        });
-        passed_over = passed_over || !fresh;
-        return fresh;
-      });
-  return {endpoint, passed_over && options_.balance == route::ReadBalance::kKeyAffinity};
+  const auto fresh = [&](state::EndpointId replica) {
+    return std::all_of(names.begin(), names.end(),
+                       [&](cache::NameHash name) { return links_->fresh(replica, name, now); });
+  };
+  if (!key_affinity() || !state::holds(state::Invariant::kI17Monotone))
+    return {selector_.choose(shard, names.front(), fresh), false};
+  // I17: the keys' own replica, or the primary, which is never behind it. Keys of several replicas
+  // are read from the primary.
+  const auto own = [&](cache::NameHash name) {
+    return selector_.choose(shard, name, [](state::EndpointId) { return true; });
+  };
+  const state::EndpointId endpoint = own(names.front());
+  if (endpoint == state::kNoEndpoint) return {};
+  const bool of_one = std::all_of(names.begin() + 1, names.end(),
+                                  [&](cache::NameHash name) { return own(name) == endpoint; });
+  if (of_one && fresh(endpoint)) return {endpoint, false};
+  return {state::kNoEndpoint, true};
 }
 
 Director::ReadFrom Director::read_from(std::string_view request, state::Nanos now) {

@@ -89,6 +89,9 @@ class Director : public fill::FetchRouter {
     return options_.replicas && options_.balance == route::ReadBalance::kKeyAffinity;
   }
 
+  /// Changes whenever keys belong to other replicas than before; key_affinity() only.
+  std::uint64_t rotations() const { return links_ == nullptr ? 0 : links_->rotations(); }
+
   route::RetryBudget& retries() { return retries_; }
 
  private:

@@ -349,8 +349,11 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     if (arity_ok) effect = request::effect_of(spec, command, keys_scratch_, names_scratch_);
     // A read that the L1 could also answer must not be followed by an older answer of the L1.
     const bool newer = spec.cacheable != 0 && eligible_ && (extra.outruns || write_filter_.any());
-    // Nor, where that is promised, by an older answer of a replica (I17).
-    if (arity_ok && (newer || sending.elsewhere)) {
+    // Nor, where that is promised, by an older answer of a replica (I17): whatever but that replica
+    // reads a key, for whatever reason, may be ahead of it.
+    const bool elsewhere = context_.director.key_affinity() && spec.is(command::kReadonly) &&
+                           !sending.beside && state::holds(Invariant::kI17Monotone);
+    if (arity_ok && (newer || elsewhere)) {
       keys_scratch_.clear();
       if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
         for (const std::string_view key : keys_scratch_)
@@ -418,6 +421,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   slot->pinned = slot->pinned || multi_open || transaction_.watching || tracking_.on;
   if (sending.beside) {
     limit = TimeLimit::kReplica;
+    if (slot->unanswered == 0) slot->rotations = context_.director.rotations();
     ++reads_out_;
     keys_scratch_.clear();
     if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown)

@@ -348,7 +348,6 @@ class Session {
     WayId way = kNoWay;
     state::EndpointId endpoint = state::kNoEndpoint;
     bool beside = false;
-    bool elsewhere = false;  // of a replica's key, though not from its own replica
     CommandClass command_class = CommandClass::kWrite;
     bool script = false;
   };

@@ -212,6 +212,9 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
     context_.all_clients.scripts.fetch_sub(commands, std::memory_order_relaxed);
   }
   slot.unanswered -= std::min(commands, slot.unanswered);
+  // I17: its keys may belong to another replica since it was sent.
+  if (slot.beside && via == Via::kLane && slot.rotations != context_.director.rotations())
+    context_.invalidator.on_unknown_write(now);
   if (slot.aside || slot.beside) {
     reads_out_ -= std::min(reads_out_, slot.aside ? 1U : commands);
     if (reads_out_ == 0) read_filter_.clear();

@@ -138,7 +138,6 @@ Session::Sending Session::sending_to(const route::Destination& destination,
         });
     if (!own) {
       const auto from = context_.director.read_from(destination.shard, names_scratch_, now_);
-      result.elsewhere = from.elsewhere;
       if (from.endpoint != state::kNoEndpoint) {
         const Way& way = way_to(from.endpoint);
         if (way.lane->accepts_commands()) {
@@ -148,7 +147,6 @@ Session::Sending Session::sending_to(const route::Destination& destination,
           result.beside = true;
           return result;
         }
-        result.elsewhere = context_.director.key_affinity();
       }
     }
   }

@@ -78,6 +78,17 @@ TEST(ReplicationClock, TheFurthestOrphanIsCurrentAsOfTheLatestRefusal) {
   EXPECT_EQ(clock.orphaned(2, 410, "a", 1001), std::nullopt) << "it is back";
 }
 
+TEST(ReplicationClock, NothingIsCurrentBesideASuccessor) {
+  ReplicationClock clock;
+  clock.add(100, "a", 1000);
+  clock.note_refused(200);
+  EXPECT_EQ(clock.orphaned(1, 210, "a", 1000), 200);
+  clock.note_successor();
+  EXPECT_EQ(clock.orphaned(1, 220, "a", 1000), std::nullopt) << "it may be written to by now";
+  clock.note_refused(300);
+  EXPECT_EQ(clock.orphaned(1, 310, "a", 1000), std::nullopt);
+}
+
 TEST(ReplicationClock, AnOrphanBehindTheLatestSampleIsNotCurrent) {
   ReplicationClock clock;
   clock.add(100, "a", 1000);

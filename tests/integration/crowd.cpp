@@ -185,6 +185,13 @@ struct Crowd::Client {
     }
   }
 
+  void keep_reading() {
+    while (!owner.done_) {
+      read_settled();
+      std::this_thread::sleep_for(owner.options_.pause);
+    }
+  }
+
   Crowd& owner;
   const std::size_t number;
   std::mt19937 random;
@@ -208,6 +215,10 @@ Crowd::Crowd(std::uint16_t port, Options options) : port_(port), options_(std::m
     clients_.push_back(std::make_unique<Client>(*this, i));
     crew_.start([client = clients_.back().get()] { client->live(); });
   }
+  for (std::size_t i = 0; i < options_.readers; ++i) {
+    readers_.push_back(std::make_unique<Client>(*this, options_.clients + i));
+    crew_.start([client = readers_.back().get()] { client->keep_reading(); });
+  }
 }
 
 Crowd::~Crowd() {
@@ -225,16 +236,21 @@ std::string Crowd::settled_key(std::size_t number) const {
 void Crowd::stop() {
   done_ = true;
   crew_.join();
+  const auto remember = [this](const Client& client) {
+    dropped_ += client.dropped;
+    wrong_.insert(wrong_.end(), client.wrong.begin(), client.wrong.end());
+    troubles_.insert(troubles_.end(), client.troubles.begin(), client.troubles.end());
+    read_moments_.insert(read_moments_.end(), client.read.begin(), client.read.end());
+  };
   for (const auto& client : clients_) {
-    dropped_ += client->dropped;
-    wrong_.insert(wrong_.end(), client->wrong.begin(), client->wrong.end());
-    troubles_.insert(troubles_.end(), client->troubles.begin(), client->troubles.end());
+    remember(*client);
     keys_.insert(keys_.end(), client->keys.begin(), client->keys.end());
     counters_.push_back(client->counter);
     write_moments_.insert(write_moments_.end(), client->written.begin(), client->written.end());
-    read_moments_.insert(read_moments_.end(), client->read.begin(), client->read.end());
     writes_by_client_.push_back(client->written);
   }
+  for (const auto& reader : readers_) remember(*reader);
+  readers_.clear();
   clients_.clear();
   std::sort(write_moments_.begin(), write_moments_.end());
   std::sort(read_moments_.begin(), read_moments_.end());

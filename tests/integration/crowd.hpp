@@ -8,7 +8,8 @@
 //
 // What a round is: SET one of the own keys, GET it, GET somebody else's, INCR the own counter, GET
 // a settled key (written before the crowd came, and never again), and with `together` MSET and MGET
-// of own keys of several slots. A client whose connection is closed counts that and opens another.
+// of own keys of several slots. Who waits for the answer to a write does not read: whether reads go
+// on is seen by readers. A client whose connection is closed counts that and opens another.
 #pragma once
 
 #include <atomic>
@@ -29,6 +30,7 @@ class Crowd {
  public:
   struct Options {
     std::size_t clients = 50;
+    std::size_t readers = 0;  // more clients, which read settled keys and nothing else
     std::size_t keys_each = 8;
     std::size_t settled_keys = 50;
     Millis pause{3};
@@ -111,6 +113,7 @@ class Crowd {
   const Options options_;
   std::atomic<bool> done_{false};
   std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::unique_ptr<Client>> readers_;
   Crew crew_;
 
   std::size_t dropped_ = 0;

@@ -131,6 +131,7 @@ class SentinelFailover : public Sentinel {
       const std::size_t old_primary = set.primary();
       Crowd::Options options;
       options.prefix = "round" + std::to_string(round);
+      options.readers = 4;
       options.values_may_be_lost = true;
       Crowd crowd(pillion->port(), options);
       std::this_thread::sleep_for(700ms);

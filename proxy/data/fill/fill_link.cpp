@@ -73,10 +73,18 @@ void FillLink::connect() {
     return;
   }
   ++life_;
+  // Of several addresses one that refuses says nothing of the others.
+  const bool only = addresses.size() == 1;
   net::dial(socket_, std::move(addresses),
-            [self = shared_from_this(), life = life_](const net::ErrorCode& result) {
+            [self = shared_from_this(), life = life_, only](const net::ErrorCode& result) {
               if (life != self->life_ || self->fsm_->status() != FillLinkFsm::Status::kConnecting)
                 return;
+              if (only && result == boost::asio::error::connection_refused) {
+                self->perform(self->fsm_->on_connect_refused(result.message(), state::now(),
+                                                             net::random_bits()));
+                self->fsm_->end_batch();
+                return;
+              }
               if (result) {
                 self->fail(result.message());
                 return;

@@ -34,6 +34,7 @@ FillLinkFsm::FillLinkFsm(FillLinkOptions options, cache::Cache& cache, cache::Li
 
 FillLinkFsm::Action FillLinkFsm::start(state::Nanos now) {
   status_ = Status::kConnecting;
+  dialled_at_ = now;
   deadline_ = now + options_.connect_timeout;
   return Action::kConnect;
 }
@@ -41,6 +42,7 @@ FillLinkFsm::Action FillLinkFsm::start(state::Nanos now) {
 FillLinkFsm::Action FillLinkFsm::on_connected(state::Nanos now) {
   status_ = Status::kHandshake;
   refused_ = false;
+  parted_ = false;
   id_.clear();
   slots_.reset();
   const upstream::Identity& identity = options_.identity;
@@ -533,6 +535,15 @@ FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos
     deadline_ = worked ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
   }
   return Action::kClose;
+}
+
+FillLinkFsm::Action FillLinkFsm::on_connect_refused(std::string_view reason, state::Nanos now,
+                                                    std::uint64_t random) {
+  if (status_ == Status::kConnecting && !replica() && options_.clock != nullptr &&
+      state::holds(Invariant::kI4Replica)) {
+    options_.clock->note_refused(dialled_at_);
+  }
+  return on_failed(reason, now, random);
 }
 
 FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random) {

@@ -118,6 +118,8 @@ class FillLinkFsm {
   Action on_connected(state::Nanos now);
   Action on_bytes(std::string_view bytes, state::Nanos now, std::uint64_t random);
   Action on_failed(std::string_view reason, state::Nanos now, std::uint64_t random);
+  /// Nobody listens at the endpoint.
+  Action on_connect_refused(std::string_view reason, state::Nanos now, std::uint64_t random);
   Action on_tick(state::Nanos now, std::uint64_t random);
 
   /// Fetches may be sent: live, and not busy dropping a reply that was too large.
@@ -232,6 +234,7 @@ class FillLinkFsm {
 
   Status status_ = Status::kDown;
   std::string reason_ = "not connected yet";
+  state::Nanos dialled_at_ = 0;
   state::Nanos live_since_ = 0;
   std::uint32_t attempt_ = 0;
   std::string id_;            // in its cluster
@@ -239,6 +242,7 @@ class FillLinkFsm {
   bool cluster_ok_ = false;   // of the probe under way
   bool probe_asked_ = false;  // do not wait for the next period
   state::Nanos tried_ = 0;    // the newest sample when the latest probe was sent
+  bool parted_ = false;       // a replica from its primary, when it was last asked
   state::Nanos used_until_ = 0;
   std::vector<Fetch> behind_;  // fetches that may not be asked for here any more
   state::Nanos deadline_ = 0;

@@ -2,6 +2,7 @@
 // I4-C).
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/fill/fill_link_fsm.hpp"
@@ -129,9 +130,18 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
     return true;
   }
   if (!said->connected) {
-    unprove("the replica is not connected to its primary");
+    // What it had been proved to have it still has: only its lease is not renewed.
+    parted_ = true;
+    if (said->syncing || options_.clock == nullptr) {
+      unprove("the replica is not connected to its primary");
+    } else if (const auto orphaned = options_.clock->orphaned(options_.endpoint, operation.sent_at,
+                                                              said->history, said->offset)) {
+      prove(*orphaned, now);
+    }
     return true;
   }
+  // What came over the new connection may have been a whole new copy.
+  if (std::exchange(parted_, false) && status_ == Status::kLive) links_.bump(options_.link);
   if (options_.clock == nullptr) return true;
   if (const auto passed = options_.clock->passed(said->history, said->offset)) prove(*passed, now);
   return true;

@@ -31,6 +31,15 @@ std::string_view name_of(FillLinkFsm::Status status) {
   return "down";
 }
 
+/// Replicas of the shard that are asked.
+std::size_t answering(const state::TopologySnapshot& snapshot, const state::Shard& shard) {
+  return static_cast<std::size_t>(
+      std::count_if(shard.replicas.begin(), shard.replicas.end(), [&](state::EndpointId replica) {
+        const state::Node* const node = snapshot.find(replica);
+        return node != nullptr && node->in_rotation;
+      }));
+}
+
 }  // namespace
 
 LinkMaker socket_fill_links(boost::asio::io_context& io, net::TurnEnd& turn_end,
@@ -60,6 +69,8 @@ void LinkSet::on_topology(const state::TopologySnapshot& snapshot, state::Nanos 
       want(snapshot, snapshot.primary.id, state::NodeRole::kPrimary, snapshot.primary.id, now);
     }
     for (const state::Shard& shard : snapshot.shards) {
+      if (replicas && shard.primary < state::kMaxEndpoints)
+        environment_.replication.of(shard.primary).expect(answering(snapshot, shard));
       want(snapshot, shard.primary, state::NodeRole::kPrimary, shard.primary, now);
       if (!replicas) continue;
       for (const state::EndpointId replica : shard.replicas)

@@ -1,5 +1,7 @@
 #include "proxy/data/fill/replication_clock.hpp"
 
+#include <algorithm>
+
 namespace pillion::data::fill {
 namespace {
 
@@ -10,6 +12,8 @@ constexpr state::Nanos kWanted = 2 * state::kSecond;
 void ReplicationClock::add(state::Nanos sent_at, std::string_view replid, std::int64_t offset) {
   const std::lock_guard lock(mutex_);
   if (count_ > 0 && replid == replid_ && sent_at <= newest().sent_at) return;
+  gone_since_ = 0;
+  orphans_.clear();
   if (replid != replid_ || (count_ > 0 && offset < newest().offset)) {
     replid_ = replid;
     count_ = 0;
@@ -28,6 +32,42 @@ std::optional<state::Nanos> ReplicationClock::passed(std::string_view replid,
     if (offset >= sample.offset) return sample.sent_at;
   }
   return std::nullopt;
+}
+
+void ReplicationClock::note_refused(state::Nanos asked_at) {
+  const std::lock_guard lock(mutex_);
+  if (count_ == 0 || asked_at <= newest().sent_at) return;
+  if (gone_since_ == 0) {
+    gone_since_ = asked_at;
+    refused_at_ = asked_at;
+  }
+  refused_at_ = std::max(refused_at_, asked_at);
+}
+
+void ReplicationClock::expect(std::size_t replicas) {
+  const std::lock_guard lock(mutex_);
+  expected_ = replicas;
+}
+
+std::optional<state::Nanos> ReplicationClock::orphaned(state::EndpointId replica,
+                                                       state::Nanos sent_at,
+                                                       std::string_view replid,
+                                                       std::int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  if (gone_since_ == 0 || sent_at < gone_since_ || replid != replid_) return std::nullopt;
+  std::int64_t furthest = newest().offset;
+  bool known = false;
+  for (Orphan& orphan : orphans_) {
+    if (orphan.replica == replica) {
+      orphan.offset = offset;
+      known = true;
+    }
+    furthest = std::max(furthest, orphan.offset);
+  }
+  if (!known) orphans_.push_back({replica, offset});
+  if (orphans_.size() < expected_ && sent_at - gone_since_ < kSilent) return std::nullopt;
+  if (offset < furthest) return std::nullopt;
+  return refused_at_;
 }
 
 state::Nanos ReplicationClock::latest() const {

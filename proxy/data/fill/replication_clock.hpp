@@ -5,6 +5,12 @@
 // before s. So an offset becomes a moment, and the lease of a replica is counted like that of a
 // primary.
 //
+// A primary that is gone takes no samples any more, and no writes either: while connections to it
+// are refused nobody listens there, and while its replicas have lost it too, the furthest of them
+// have all that is left of its history. So they are current as of the latest refusal, and reads go
+// on until another primary is made. A primary that is silent proves nothing: it may have answered
+// others. Neither does a refusal on the way to one that its replicas still hear.
+//
 // One history at a time: a sample of another replid, or an offset that went back, ends the old one.
 // Clocks are named by the primary's endpoint; another primary is another clock, so nothing of an
 // old primary proves anything about replicas of the next.
@@ -19,6 +25,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/state/clock.hpp"
 #include "proxy/state/topology_snapshot.hpp"
@@ -34,6 +41,16 @@ class ReplicationClock {
   /// no sample says so.
   std::optional<state::Nanos> passed(std::string_view replid, std::int64_t offset) const;
 
+  /// Nobody listens where the primary was, as of `asked_at`.
+  void note_refused(state::Nanos asked_at);
+  /// How many replicas may be asked: all of them are heard, or kSilent passes, before one counts
+  /// as the furthest.
+  void expect(std::size_t replicas);
+  /// A replica that lost its primary was asked at `sent_at` and said `offset`: the moment it is
+  /// current as of; nothing while the primary may be there, or another replica is further.
+  std::optional<state::Nanos> orphaned(state::EndpointId replica, state::Nanos sent_at,
+                                       std::string_view replid, std::int64_t offset);
+
   /// When the latest sample was asked for; 0: there is none.
   state::Nanos latest() const;
 
@@ -48,7 +65,12 @@ class ReplicationClock {
     state::Nanos sent_at = 0;
     std::int64_t offset = 0;
   };
+  struct Orphan {
+    state::EndpointId replica = state::kNoEndpoint;
+    std::int64_t offset = 0;
+  };
   static constexpr std::size_t kSamples = 64;
+  static constexpr state::Nanos kSilent = 300 * state::kMillisecond;
 
   const Sample& newest() const { return samples_[(next_ + kSamples - 1) % kSamples]; }
 
@@ -59,6 +81,10 @@ class ReplicationClock {
   std::size_t count_ = 0;
   state::Nanos wanted_until_ = 0;
   state::Nanos claimed_at_ = 0;
+  state::Nanos gone_since_ = 0;  // the first refusal since the latest sample; 0: none
+  state::Nanos refused_at_ = 0;  // the latest
+  std::size_t expected_ = 0;
+  std::vector<Orphan> orphans_;  // asked since it is gone, the latest word of each
 };
 
 /// One for every endpoint that is or may become a primary.

@@ -97,8 +97,8 @@ std::optional<Replication> replication_of(std::string_view frame) {
   found.primary = role == "master";
   found.replica = role == "slave" || role == "replica";
   if (!found.primary && !found.replica) return std::nullopt;
-  found.connected = field_of(info, "master_link_status") == "up" &&
-                    field_of(info, "master_sync_in_progress") != "1";
+  found.syncing = field_of(info, "master_sync_in_progress") == "1";
+  found.connected = field_of(info, "master_link_status") == "up" && !found.syncing;
   found.history = field_of(info, "master_replid");
   const std::string_view offset =
       field_of(info, found.primary ? "master_repl_offset" : "slave_repl_offset");

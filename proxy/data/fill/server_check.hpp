@@ -21,6 +21,7 @@ struct Replication {
   bool primary = false;
   bool replica = false;
   bool connected = false;    // a replica to its primary, and in step
+  bool syncing = false;      // a replica that takes over a whole copy
   std::string_view history;  // master_replid
   std::int64_t offset = 0;   // applied, and sent to its own replicas
 };

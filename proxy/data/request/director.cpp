@@ -6,8 +6,19 @@
 #include "protocol/cluster/slot.hpp"
 #include "protocol/command/table.hpp"
 #include "proxy/net/backoff.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::data::request {
+namespace {
+
+const command::Spec& spec_of(const resp::Command& command) {
+  const command::Spec& spec = command::find(command.name());
+  return spec.is(command::kContainer) && command.argc() > 1
+             ? command::find_sub(spec, command.arg(1))
+             : spec;
+}
+
+}  // namespace
 
 void Director::on_topology(route::RouteTable::Snapshot snapshot) {
   const bool has_replicas = snapshot->has_replicas();
@@ -26,12 +37,9 @@ bool Director::readonly(state::EndpointId endpoint) const {
 route::Destination Director::destination(std::string_view request) const {
   resp::RequestParser parser;
   if (parser.parse(request) != resp::RequestParser::Result::kCommand) return {};
-  const resp::Command& command = parser.command();
-  const command::Spec* spec = &command::find(command.name());
-  if (spec->is(command::kContainer) && command.argc() > 1)
-    spec = &command::find_sub(*spec, command.arg(1));
   std::vector<std::string_view> keys;
-  return route::route(table_, *spec, command, route::Sender::kPinned, keys);
+  return route::route(table_, spec_of(parser.command()), parser.command(), route::Sender::kPinned,
+                      keys);
 }
 
 state::EndpointId Director::heir_of(state::EndpointId primary) const {
@@ -52,9 +60,13 @@ Director::ReadFrom Director::read_from(std::uint16_t shard, std::span<const cach
                                        state::Nanos now) {
   if (!options_.replicas || links_ == nullptr || names.empty() || !selector_.has_replicas(shard))
     return {};
+  // I17: instead of the keys' own replica only the primary, which is never behind it.
+  const bool affinity = options_.balance == route::ReadBalance::kKeyAffinity &&
+                        state::holds(state::Invariant::kI17Monotone);
   bool passed_over = false;
   const state::EndpointId endpoint =
       selector_.choose(shard, names.front(), [&](state::EndpointId replica) {
+        if (passed_over && affinity) return false;
         const bool fresh = std::all_of(names.begin(), names.end(), [&](cache::NameHash name) {
           return links_->fresh(replica, name, now);
         });
@@ -62,6 +74,18 @@ Director::ReadFrom Director::read_from(std::uint16_t shard, std::span<const cach
         return fresh;
       });
   return {endpoint, passed_over && options_.balance == route::ReadBalance::kKeyAffinity};
+}
+
+Director::ReadFrom Director::read_from(std::string_view request, state::Nanos now) {
+  resp::RequestParser parser;
+  if (parser.parse(request) != resp::RequestParser::Result::kCommand) return {};
+  std::vector<std::string_view> keys;
+  const route::Destination destination = route::route(
+      table_, spec_of(parser.command()), parser.command(), route::Sender::kAlone, keys);
+  if (!destination.replica_may_answer) return {};
+  names_.clear();
+  for (const std::string_view key : keys) names_.push_back(cache::hash_name(key));
+  return read_from(destination.shard, names_, now);
 }
 
 fill::FetchRoute Director::link_for(std::span<const fill::FetchName> keys, state::Nanos now) {

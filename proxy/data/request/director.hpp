@@ -73,6 +73,10 @@ class Director : public fill::FetchRouter {
   /// Who reads these keys of one shard. Precondition: destination() said replica_may_answer.
   ReadFrom read_from(std::uint16_t shard, std::span<const cache::NameHash> names, state::Nanos now);
 
+  /// A replica for one command on its own, given by its canonical bytes; none: only the primary may
+  /// answer it.
+  ReadFrom read_from(std::string_view request, state::Nanos now);
+
   fill::FetchRoute link_for(std::span<const fill::FetchName> keys, state::Nanos now) override;
 
   /// What to do about a refusal; asks for a refresh where that is part of it.

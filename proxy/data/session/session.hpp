@@ -320,6 +320,8 @@ class Session {
                      state::Nanos now) const;
   bool others_write(const Slot* slot) const;
   static bool movable(SlotAction action);
+  static std::string told_of(const cluster::Redirect& redirect, std::string_view frame,
+                             SlotAction action = SlotAction::kNone);
   static bool passes_soon(const Failure& failure);
   std::string failure_text(const Failure& failure, bool unknown_outcome) const;
   Flow output_flow(std::uint64_t sequence);

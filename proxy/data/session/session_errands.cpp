@@ -136,6 +136,20 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
     lane = found.lane;
     way = found.id;
   }
+  if (errand.command_class == CommandClass::kRead && errand.node == state::kNoEndpoint &&
+      !errand.alone && (!lane || !lane->accepts_commands())) {
+    // A replica may have proved in the meantime to have what must be seen of it.
+    const auto from = context_.director.read_from(errand.request, now);
+    if (from.endpoint != state::kNoEndpoint) {
+      const Way& found = way_to(from.endpoint);
+      if (found.lane->accepts_commands()) {
+        errand.endpoint = from.endpoint;
+        errand.asking = false;
+        lane = found.lane;
+        way = found.id;
+      }
+    }
+  }
   if (!lane || !lane->accepts_commands()) {
     put_off_unreachable(errand, lane.get(), now);
     return;
@@ -302,26 +316,28 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
   Slot* slot = slots_.find(to.slot);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   const auto redirect = cluster::parse_redirect(frame);
-  const bool moves = !slot->pinned && !slot->aside && !slot->begun && movable(slot->action) &&
-                     redirect && passes_on(redirect->kind);
-  if (!moves) {
+  if (!redirect || !passes_on(redirect->kind)) {
     on_replies(to.slot, frame, 1, now);
     return;
   }
+  const bool moves = !slot->pinned && !slot->aside && !slot->begun && movable(slot->action);
   route::Attempts attempts;
   const route::Refusal refusal{*redirect, slot->endpoint, slot->beside,
                                context_.command_timeout - (now - slot->started)};
   const route::Decision decision = context_.director.on_refused(refusal, attempts);
   const bool at_once = decision.next != route::NextTry::kGiveUp && decision.pause == 0;
-  if (decision.next == route::NextTry::kGiveUp || (!at_once && others_depend(to.slot, *slot))) {
-    on_replies(to.slot, frame, 1, now);
+  if (!moves || decision.next == route::NextTry::kGiveUp ||
+      (!at_once && others_depend(to.slot, *slot))) {
+    std::string error;
+    resp::append_error(error, told_of(*redirect, frame, slot->action));
+    on_replies(to.slot, error, 1, now);
     return;
   }
   leave_way(slot->way, 1);
   Errand& errand = new_errand(to.slot, *slot, request);
   make_detour(errand);
   errand.attempts = attempts;
-  errand.error = frame.substr(1, frame.size() - 3);
+  errand.error = told_of(*redirect, frame);
   take_over(errand, *slot);
   errand.endpoint = decision.endpoint;
   errand.asking = decision.asking;
@@ -331,6 +347,19 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
   } else {
     postpone_errand(errand, decision.pause, now);
   }
+}
+
+/// The text of an error for a refusal that nothing better came of. To a client there is one server:
+/// where a slot went is no address for it. EXEC was not executed, nor was what it would have done.
+std::string Session::told_of(const cluster::Redirect& redirect, std::string_view frame,
+                             SlotAction action) {
+  if (redirect.kind != cluster::RedirectKind::kMoved &&
+      redirect.kind != cluster::RedirectKind::kAsk)
+    return std::string(frame.substr(1, frame.size() - 3));
+  const std::string what =
+      "hash slot " + std::to_string(redirect.slot) + " is moving from one node to another";
+  return action == SlotAction::kExec ? "EXECABORT Transaction discarded: " + what
+                                     : "TRYAGAIN " + what;
 }
 
 /// Whether such an error is about where or when, for this upstream, or simply the answer.
@@ -394,11 +423,13 @@ void Session::on_errand_refused(Errand& errand, std::string_view frame, state::N
   const route::Decision decision = context_.director.on_refused(refusal, errand.attempts);
   const bool put_off = decision.pause > 0 && overtaken(errand);
   if (decision.next == route::NextTry::kGiveUp || put_off) {
-    finish_errand(errand, frame, now);
+    std::string error;
+    resp::append_error(error, told_of(*redirect, frame));
+    finish_errand(errand, error, now);
     return;
   }
   forget_errand_lane(errand, true, now);
-  errand.error = frame.substr(1, frame.size() - 3);
+  errand.error = told_of(*redirect, frame);
   make_detour(errand);
   context_.counters.upstream_retries.add();
   errand.endpoint = decision.endpoint;

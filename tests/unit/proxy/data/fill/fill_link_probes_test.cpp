@@ -127,20 +127,64 @@ TEST_F(Probes, NothingElseRenewsAReplicasLease) {
   EXPECT_EQ(fsm_->as_of(now_), proved);
 }
 
-TEST_F(Probes, AReplicaWithoutItsPrimaryLosesItsGeneration) {
+TEST_F(Probes, AReplicaWithoutItsPrimaryProvesNothingMore) {
   bring_replica_up();
   ASSERT_EQ(get("k", 1), "(fetch)");
   reply("$1\r\nv\r\n:-1\r\n");
+  const state::Nanos proved = links_.synced_at(link());
   tick(250 * kMillisecond);
+  clock_.add(now_, "abc", 100);
   reply(replica_at(100, "down"));
-  EXPECT_EQ(fsm_->status(), Status::kUnproven);
-  EXPECT_EQ(fsm_->reason(), "the replica is not connected to its primary");
-  EXPECT_EQ(links_.generation(link()), 0u);
+  EXPECT_EQ(fsm_->status(), Status::kLive);
+  EXPECT_EQ(links_.synced_at(link()), proved) << "the lease of what it has goes on as it was";
+  EXPECT_EQ(cached("k"), "$1\r\nv\r\n");
   tick(250 * kMillisecond);
   clock_.add(now_, "abc", 200);
   reply(replica_at(200));
   EXPECT_EQ(fsm_->status(), Status::kLive);
-  EXPECT_EQ(cached("k"), "(none)");
+  EXPECT_EQ(links_.synced_at(link()), now_);
+  EXPECT_EQ(cached("k"), "(none)") << "it may have taken over a whole new copy";
+}
+
+TEST_F(Probes, AReplicaThatTakesOverACopyLosesItsGeneration) {
+  bring_replica_up();
+  tick(250 * kMillisecond);
+  reply(replica_at(100, "down\r\nmaster_sync_in_progress:1"));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven);
+  EXPECT_EQ(fsm_->reason(), "the replica is not connected to its primary");
+  EXPECT_EQ(links_.generation(link()), 0u);
+}
+
+TEST_F(Probes, TheFurthestReplicaOfAPrimaryThatIsGoneStaysCurrent) {
+  bring_replica_up();
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  reply("$1\r\nv\r\n:-1\r\n");
+  const state::Nanos proved = links_.synced_at(link());
+  clock_.expect(2);
+  tick(250 * kMillisecond);
+  const state::Nanos refused = now_;
+  clock_.note_refused(refused);
+  reply(replica_at(100, "down"));
+  EXPECT_EQ(links_.synced_at(link()), proved) << "the other one may be further";
+  tick(300 * kMillisecond);
+  reply(replica_at(100, "down"));
+  EXPECT_EQ(links_.synced_at(link()), refused) << "the other one is silent";
+  EXPECT_EQ(cached("k"), "$1\r\nv\r\n");
+}
+
+TEST_F(Probes, WhoRefusesAPrimarysLinkTellsItsClock) {
+  FillLinkOptions mine = options();
+  mine.clock = &clock_;
+  use(mine);
+  clock_.add(now_ - 1, "abc", 100);
+  fsm_->start(now_);
+  EXPECT_EQ(fsm_->on_connect_refused("Connection refused", now_ + 5, 0), Action::kClose);
+  EXPECT_EQ(clock_.orphaned(1, now_ + 5, "abc", 100), now_);
+  use(of_replica());
+  clock_.add(now_ + 10, "abc", 100);
+  fsm_->start(now_ + 20);
+  fsm_->on_connect_refused("Connection refused", now_ + 25, 0);
+  EXPECT_EQ(clock_.orphaned(1, now_ + 30, "abc", 100), std::nullopt) << "it was not the primary";
 }
 
 TEST_F(Probes, WhoIsNotWhatItWasIsLeft) {

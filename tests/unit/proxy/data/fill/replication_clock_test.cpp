@@ -57,6 +57,35 @@ TEST(ReplicationClock, RemembersAWhile) {
   EXPECT_EQ(clock.passed("a", 100), std::nullopt) << "too long ago";
 }
 
+TEST(ReplicationClock, TheFurthestOrphanIsCurrentAsOfTheLatestRefusal) {
+  ReplicationClock clock;
+  EXPECT_EQ(clock.orphaned(1, 50, "a", 1000), std::nullopt);
+  clock.note_refused(50);
+  EXPECT_EQ(clock.orphaned(1, 60, "a", 1000), std::nullopt) << "nothing is known of its history";
+  clock.expect(2);
+  clock.add(100, "a", 1000);
+  clock.note_refused(90);
+  EXPECT_EQ(clock.orphaned(1, 110, "a", 1000), std::nullopt) << "it was there after that";
+  clock.note_refused(200);
+  EXPECT_EQ(clock.orphaned(1, 150, "a", 1000), std::nullopt) << "asked while it was there";
+  EXPECT_EQ(clock.orphaned(1, 210, "b", 1000), std::nullopt) << "another history";
+  EXPECT_EQ(clock.orphaned(1, 210, "a", 1000), std::nullopt) << "the other one was not heard";
+  EXPECT_EQ(clock.orphaned(2, 210, "a", 1001), 200);
+  EXPECT_EQ(clock.orphaned(1, 220, "a", 1000), std::nullopt) << "the other one is further";
+  clock.note_refused(300);
+  EXPECT_EQ(clock.orphaned(2, 310, "a", 1001), 300);
+  clock.add(400, "a", 1000);
+  EXPECT_EQ(clock.orphaned(2, 410, "a", 1001), std::nullopt) << "it is back";
+}
+
+TEST(ReplicationClock, AnOrphanBehindTheLatestSampleIsNotCurrent) {
+  ReplicationClock clock;
+  clock.add(100, "a", 1000);
+  clock.note_refused(200);
+  EXPECT_EQ(clock.orphaned(1, 210, "a", 999), std::nullopt);
+  EXPECT_EQ(clock.orphaned(1, 210, "a", 1000), 200);
+}
+
 TEST(ReplicationClock, IsFedByOneOfManyAndOnlyWhileWanted) {
   ReplicationClock clock;
   const state::Nanos start = 100 * kSecond;

@@ -66,6 +66,20 @@ class SpreadFixture : public SessionFixture {
     }
   }
 
+  /// The replicas of a set without slots prove to have what was written until now.
+  void replicas_catch_up() {
+    now_ += state::kSecond;
+    clocks_.of(0).add(now_, "history", 100);
+    for (const auto& [endpoint, link] : replica_fsms_) {
+      if (endpoint == 0) continue;
+      link->on_tick(now_, 0);
+      link->written(link->unwritten().size());
+      link->on_bytes(bulk("role:slave\r\nmaster_link_status:up\r\nmaster_replid:history\r\n"
+                          "slave_repl_offset:100\r\n"),
+                     now_, 0);
+    }
+  }
+
   /// What was sent to an endpoint since it was last asked for.
   std::string sent_to(EndpointId endpoint) {
     const auto found = lanes_.shared_.find(key_to(endpoint));

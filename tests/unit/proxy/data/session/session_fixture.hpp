@@ -211,7 +211,8 @@ class SessionFixture : public ::testing::Test,
   void start_fence(const Requester& to) override { fences_.push_back(to.slot); }
 
  protected:
-  explicit SessionFixture(const request::Director::Options& director = {}) : director_(director) {
+  explicit SessionFixture(const request::Director::Options& director = {})
+      : tokens_(director.replicas), director_(director) {
     state::TopologySnapshot snapshot;
     snapshot.redis_version = "7.0.15";
     snapshot.mode = "standalone";
@@ -341,7 +342,7 @@ class SessionFixture : public ::testing::Test,
   state::Published<state::TopologySnapshot> topology_;
   cache::LinkTable links_;
   cache::Cache cache_{cache::CacheLimits{}, links_};
-  fill::WriteTokens tokens_{false};
+  fill::WriteTokens tokens_;
   fill::Invalidator invalidator_{cache_, links_, tokens_};
   config::Cache cache_config_;
   request::CacheRules rules_{cache_config_};

@@ -88,6 +88,7 @@ TEST_F(SessionReplica, ALostReadIsAskedOfThePrimary) {
     reply_from(0, "+OK\r\n");
     EXPECT_EQ(heard(), ":5\r\n+OK\r\n");
     expect_at_rest();
+    replicas_catch_up();
   }
 }
 
@@ -106,6 +107,23 @@ TEST_F(SessionReplica, AReplicaThatCannotBeReachedIsPassedOver) {
   take_down(2);
   say("TTL a");
   EXPECT_EQ(sent_to(0), "TTL a");
+}
+
+TEST_F(SessionReplica, WithoutAPrimaryAReadWaitsUntilAReplicaHasWhatWasWritten) {
+  say("SET a 1");
+  reply_from(0, "+OK\r\n");
+  (void)heard();
+  lose(0);
+  take_down(0);
+  say("TTL a");
+  EXPECT_EQ(asked().second, "") << "neither is known to have the write";
+  replicas_catch_up();
+  tick(1);
+  const auto [replica, said] = asked();
+  EXPECT_EQ(said, "TTL a");
+  reply_from(replica, ":-1\r\n");
+  EXPECT_EQ(heard(), ":-1\r\n");
+  expect_at_rest();
 }
 
 TEST_F(SessionReplica, SecondAskingsEndWithTheBudget) {

@@ -80,10 +80,10 @@ const auto& table() {
           Count{at<&C::listen, &Listen::max_subscriptions>(), 1, 10'000'000},
           "Channels, patterns and shard channels of one client together."},
       Key{"listen.emulate_cluster", Switch{at<&C::listen, &Listen::emulate_cluster>()},
-          "`true`: CLUSTER SLOTS, SHARDS, NODES, INFO, KEYSLOT and MYID show a cluster of one node "
-          "that owns every slot, Pillion, whatever is behind it; for clients that speak to "
-          "clusters "
-          "only."},
+          "`true`: CLUSTER SLOTS, SHARDS, NODES, INFO, KEYSLOT and MYID, and with them HELLO and "
+          "INFO, show a cluster of one node that owns every slot, whatever is behind it: Pillion, "
+          "at `listen.address`, or where that is every address at the one the client came to. For "
+          "clients that speak to clusters only."},
       Key{"admin.address", ListenAddress{at<&C::admin, &Admin::address>()},
           "Where `/metrics`, `/livez`, `/readyz` and `/cache/stats` are served. `\"\"`: nowhere."},
       Key{"admin.allow_remote", Switch{at<&C::admin, &Admin::allow_remote>()},

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/ip/host_name.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
@@ -181,6 +182,7 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
                        .learned = &shared.learned,
                        .pillion = &pillion_,
                        .busy_poll = &busy_poll_,
+                       .cluster_face = nullptr,
                        .ahead = {}},
       readiness_(io_, [this](std::span<const net::Readiness::Event> events) { on_ready(events); }),
       client_context_{session_context_, registry_, readiness_, std::vector<char>(kReadBuffer),
@@ -222,6 +224,7 @@ void Worker::listen(std::uint16_t port) {
         io_, [this](net::Socket socket) { accept(std::move(socket)); });
     acceptor->open({address.host, port != 0 ? port : address.port, {}}, index_ == 0);
     acceptors_.push_back(std::move(acceptor));
+    if (listen.emulate_cluster) show_as_cluster(address.host);
   }
   // A UNIX socket cannot be shared by the kernel among listeners: the first worker takes it.
   if (!listen.unix_path.empty() && index_ == 0) {
@@ -230,6 +233,17 @@ void Worker::listen(std::uint16_t port) {
     acceptor->open({{}, 0, listen.unix_path}, true);
     acceptors_.push_back(std::move(acceptor));
   }
+}
+
+/// Cluster clients connect to the addresses they are told, so only one of TCP can be shown. All
+/// workers say the same, and say it again after a restart.
+void Worker::show_as_cluster(std::string_view host) {
+  const bool any = host == "0.0.0.0" || host == "::";
+  cluster_face_.host = any ? std::string_view() : host;
+  cluster_face_.port = port();
+  const std::string name = boost::asio::ip::host_name() + ':' + std::to_string(cluster_face_.port);
+  cluster_face_.id = route::cluster_node_id(name);
+  session_context_.cluster_face = &cluster_face_;
 }
 
 std::uint16_t Worker::port() const {

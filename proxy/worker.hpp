@@ -25,6 +25,7 @@
 #include "proxy/data/request/cache_rules.hpp"
 #include "proxy/data/request/director.hpp"
 #include "proxy/data/request/reader.hpp"
+#include "proxy/data/route/cluster_view.hpp"
 #include "proxy/data/session/client_connection.hpp"
 #include "proxy/data/session/registry.hpp"
 #include "proxy/data/upstream/pool.hpp"
@@ -112,6 +113,7 @@ class Worker {
   std::vector<state::LinkStats> link_stats() const;
 
  private:
+  void show_as_cluster(std::string_view host);
   void run();
   void look_for_work();
   void accept(net::Socket socket);
@@ -137,6 +139,7 @@ class Worker {
   data::request::Director director_;
   data::request::Reader reader_;
   data::session::PillionServices pillion_;
+  route::ClusterFace cluster_face_;
   data::session::SessionContext session_context_;
   net::Readiness readiness_;
   data::session::ClientContext client_context_;

@@ -25,6 +25,7 @@ class Program(NamedTuple):
     prepare: Callable[[str], List[str]]  # given the work directory: the command line; raises CannotRun
     in_matrix: bool = False  # run with every upstream, not only with a single server
     not_on_a_cluster: str = ""  # why not, where its library needs several slots at once
+    of_clusters: bool = False  # speaks to clusters only: first to a real one, then to a Pillion that emulates one
 
 
 def source(*parts):
@@ -88,6 +89,11 @@ PROGRAMS = [
     Program("redis 6", "node", node("node_redis.js", "redis"), in_matrix=True),
     Program("redis 5", "node", node("node_redis.js", "redis5"), in_matrix=True),
     Program("redis 4", "node", node("node_redis.js", "redis4"), in_matrix=True),
+    Program("ioredis 6, Cluster", "node", node("cluster.js", "ioredis"), in_matrix=True, of_clusters=True),
+    Program("ioredis 5, Cluster", "node", node("cluster.js", "ioredis5"), in_matrix=True, of_clusters=True),
+    Program("redis 6, cluster", "node", node("cluster.js", "redis"), in_matrix=True, of_clusters=True),
+    Program("redis 5, cluster", "node", node("cluster.js", "redis5"), in_matrix=True, of_clusters=True),
+    Program("redis 4, cluster", "node", node("cluster.js", "redis4"), in_matrix=True, of_clusters=True),
     Program("bullmq", "node", node("bullmq.js"), in_matrix=True),
     Program("bull", "node", node("bull.js")),
     Program("bee-queue", "node", node("bee_queue.js")),
@@ -102,6 +108,8 @@ PROGRAMS = [
     Program("redis-py sync, pure Python", "python", interpreted(SYSTEM_PYTHON, "python", "redis_sync.py", "python"), in_matrix=True),
     Program("redis-py asyncio, hiredis", "python", interpreted(SYSTEM_PYTHON, "python", "redis_asyncio.py", "hiredis"), in_matrix=True),
     Program("redis-py asyncio, pure Python", "python", interpreted(SYSTEM_PYTHON, "python", "redis_asyncio.py", "python"), in_matrix=True),
+    Program("redis-py RedisCluster", "python", interpreted(SYSTEM_PYTHON, "python", "redis_cluster.py"), in_matrix=True,
+            of_clusters=True),
     Program("redis-py 8 handshake", "python", interpreted(SYSTEM_PYTHON, "python", "resp3_handshake.py")),
     Program("celery", "python", interpreted(SYSTEM_PYTHON, "python", "celery_round_trip.py"), in_matrix=True),
     Program("rq", "python", interpreted(SYSTEM_PYTHON, "python", "rq_jobs.py")),

@@ -2,7 +2,8 @@
 """Runs every client program against a redis-server and then through Pillion, L1 on, and prints what held.
 
 `--upstream sentinel` and `--upstream cluster` put a set of servers behind Pillion, to which the programs speak as to a
-plain Redis all the same; of a cluster they ask nothing that needs several slots at once. A program that fails against Redis itself is wrong and counts as a failure too. Exit code: 0, 1 when anything failed,
+plain Redis all the same; of a cluster they ask nothing that needs several slots at once. Programs that speak to clusters
+only are tried on a cluster of one node, and then on a Pillion that emulates one. A program that fails against Redis itself is wrong and counts as a failure too. Exit code: 0, 1 when anything failed,
 77 when nothing could be run.
 """
 import argparse
@@ -95,19 +96,30 @@ class Run:
         self.upstream = self.plain
         if options.upstream != "standalone" and not options.direct:
             self.upstream = servers.UPSTREAMS[options.upstream](directory, options.pillion)
-        self.pillion = None
+        self.lone = None  # the real cluster, for programs of clusters
+        self.pillions = {}  # by whether they emulate a cluster
         self.hits = 0
 
-    def start_pillion(self):
-        self.pillion = servers.Pillion(self.options.pillion, self.upstream.url, self.directory)
+    def pillion(self, emulates):
+        if emulates not in self.pillions:
+            named = ("pillion-as-cluster", "listen.emulate_cluster=true") if emulates else ("pillion",)
+            self.pillions[emulates] = servers.Pillion(self.options.pillion, self.upstream.url, self.directory, *named)
+        return self.pillions[emulates]
 
-    def through_pillion(self, command):
-        outcome = run_program(command, self.pillion.port, self.upstream.port, self.options.upstream, self.directory)
-        if not self.pillion.alive():
-            code = self.pillion.stop()
+    def real_server(self, program):
+        if not program.of_clusters:
+            return self.plain
+        if not self.lone:
+            self.lone = servers.Lone(self.directory, None)
+        return self.lone
+
+    def through_pillion(self, command, emulates):
+        pillion = self.pillion(emulates)
+        outcome = run_program(command, pillion.port, self.upstream.port, self.options.upstream, self.directory)
+        if not pillion.alive():
+            code = self.pillions.pop(emulates).stop()
             outcome = Outcome("FAILED", outcome.seconds,
-                              f"{outcome.output}\nPillion does not answer (exit code {code}):\n{self.pillion.log_end()}")
-            self.start_pillion()
+                              f"{outcome.output}\nPillion does not answer (exit code {code}):\n{pillion.log_end()}")
         return outcome
 
     def program(self, program):
@@ -122,8 +134,9 @@ class Run:
             failed = Outcome("FAILED", 0, str(error))
             show_failure(program.name, "preparation", failed)
             return failed, Outcome("skipped"), "could not be prepared"
-        self.plain.forget_everything()
-        direct = run_program(command, self.plain.port, self.plain.port, self.options.upstream, self.directory)
+        real = self.real_server(program)
+        real.forget_everything()
+        direct = run_program(command, real.port, real.port, self.options.upstream, self.directory)
         if direct.word == "skipped":
             return direct, Outcome("skipped"), direct.last_line()
         if direct.word == "FAILED":
@@ -131,7 +144,7 @@ class Run:
         if self.options.direct:
             return direct, Outcome("-"), ""
         self.upstream.forget_everything()
-        through = self.through_pillion(command)
+        through = self.through_pillion(command, program.of_clusters)
         if through.word == "FAILED":
             show_failure(program.name, "through Pillion", through)
         return direct, through, ""
@@ -139,17 +152,19 @@ class Run:
     def stop(self):
         """What went wrong while stopping, or nothing."""
         problem = ""
-        if self.pillion:
+        for pillion in self.pillions.values():
             try:
-                self.hits = self.pillion.cache_stats().get("hits", 0)
+                self.hits += pillion.cache_stats().get("hits", 0)
             except OSError:
                 pass
-            code = self.pillion.stop()
+            code = pillion.stop()
             if code != 0:
-                problem = f"Pillion ended with exit code {code}:\n{self.pillion.log_end()}"
+                problem += f"Pillion ended with exit code {code}:\n{pillion.log_end()}"
         self.upstream.stop()
         if self.upstream is not self.plain:
             self.plain.stop()
+        if self.lone:
+            self.lone.stop()
         return problem
 
 
@@ -215,8 +230,6 @@ def main():
     with tempfile.TemporaryDirectory(prefix="pillion-clients-") as directory:
         run = Run(options, directory)
         try:
-            if not options.direct:
-                run.start_pillion()
             for program in chosen:
                 if program.group == "node" and no_node:
                     outcome = (Outcome("skipped"), Outcome("skipped"), no_node)

@@ -129,6 +129,20 @@ class Standalone:
             server.stop()
 
 
+class Lone(Standalone):
+    """A cluster of one node."""
+
+    kind = "lone"
+
+    def __init__(self, directory, _binary):
+        self.servers = [start_redis(directory, "redis-lone", "--cluster-enabled", "yes", "--cluster-port", str(free_port()),
+                                    "--cluster-announce-ip", HOST, "--cluster-config-file", "nodes.conf")]
+        self.port = self.servers[0].port
+        self.url = f"redis+cluster://{HOST}:{self.port}"
+        ask(self.port, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        wait_for("the cluster is not ok", lambda: "cluster_state:ok" in read_all(self.port, "CLUSTER", "INFO"))
+
+
 class Sentinel(Standalone):
     """A primary and two replicas, watched by three Sentinels that know each other from the start."""
 

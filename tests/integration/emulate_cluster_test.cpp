@@ -86,6 +86,39 @@ TEST_P(EmulatedCluster, NobodyIsEverRedirected) {
   }
 }
 
+TEST_P(EmulatedCluster, HelloAndInfoAgree) {
+  RespClient client = pillion->client();
+  EXPECT_EQ(client("HELLO", "3").at("mode"), "cluster");
+  const std::string info = client("INFO").text;
+  EXPECT_NE(info.find("\r\nredis_mode:cluster\r\n"), std::string::npos) << info;
+  EXPECT_NE(info.find("\r\ncluster_enabled:1\r\n"), std::string::npos) << info;
+}
+
+TEST_P(EmulatedCluster, TransactionsAnswerThemInTheirPlaces) {
+  RespClient client = pillion->client();
+  for (const int protocol : {2, 3}) {
+    ASSERT_FALSE(client("HELLO", std::to_string(protocol)).is_error());
+    const Value slots = client("CLUSTER", "SLOTS");
+    EXPECT_TRUE(client("MULTI").is_ok());
+    EXPECT_EQ(client("CLUSTER", "SLOTS"), "QUEUED");
+    EXPECT_EQ(client("READONLY"), "QUEUED");
+    EXPECT_EQ(client("SET", "k", "in MULTI"), "QUEUED");
+    EXPECT_EQ(client("CLUSTER", "KEYSLOT", "foo"), "QUEUED");
+    EXPECT_EQ(client("GET", "k"), "QUEUED");
+    const Value all = client("EXEC");
+    ASSERT_EQ(all.items.size(), 5U) << all;
+    EXPECT_EQ(all.items[0], slots);
+    EXPECT_TRUE(all.items[1].is_ok());
+    EXPECT_TRUE(all.items[2].is_ok());
+    EXPECT_EQ(all.items[3], static_cast<std::int64_t>(slot_of_key("foo")));
+    EXPECT_EQ(all.items[4], "in MULTI");
+
+    EXPECT_TRUE(client("MULTI").is_ok());
+    EXPECT_TRUE(client("CLUSTER", "KEYSLOT").is_error());
+    EXPECT_TRUE(client("EXEC").is_error()) << "what is malformed aborts";
+  }
+}
+
 TEST_P(EmulatedCluster, RedisCliSpeaksToItAsToACluster) {
   const std::string port = std::to_string(pillion->port());
   const Finished got = run_to_end({"redis-cli", "-c", "-p", port}, "SET a 1\nGET a\nGET k\n");

@@ -1,5 +1,6 @@
 #include "proxy/data/route/cluster_view.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "protocol/cluster/slot.hpp"
@@ -133,6 +134,23 @@ constexpr Answer kAnswers[] = {
     {"READWRITE", append_ok},
 };
 
+const Answer* answer_to(const command::Spec& spec) {
+  for (const Answer& answer : kAnswers) {
+    if (spec.name == answer.command) return &answer;
+  }
+  return nullptr;
+}
+
+/// The value of a line "field:value" of INFO.
+void set_field(std::string& text, std::string_view field, std::string_view value) {
+  const std::string line = "\r\n" + std::string(field) + ':';
+  const std::size_t at = text.find(line);
+  if (at == std::string::npos) return;
+  const std::size_t begin = at + line.size();
+  const std::size_t end = std::min(text.find('\r', begin), text.size());
+  text.replace(begin, end - begin, value);
+}
+
 std::string lower(std::string_view name) {
   std::string out(name);
   for (char& c : out) {
@@ -156,19 +174,25 @@ std::string cluster_node_id(std::string_view name) {
   return id;
 }
 
+bool in_cluster_view(const command::Spec& spec) {
+  return answer_to(spec) != nullptr;
+}
+
 bool append_cluster_view(std::string& out, const ClusterFace& face, const command::Spec& spec,
                          const resp::Command& command, int protocol) {
-  for (const Answer& answer : kAnswers) {
-    if (spec.name != answer.command) continue;
-    if (command::arity_ok(spec, command.argc())) {
-      answer.append(out, face, command, protocol);
-    } else {
-      resp::append_error(out,
-                         "ERR wrong number of arguments for '" + lower(spec.name) + "' command");
-    }
-    return true;
+  const Answer* const answer = answer_to(spec);
+  if (answer == nullptr) return false;
+  if (command::arity_ok(spec, command.argc())) {
+    answer->append(out, face, command, protocol);
+  } else {
+    resp::append_error(out, "ERR wrong number of arguments for '" + lower(spec.name) + "' command");
   }
-  return false;
+  return true;
+}
+
+void show_cluster_in_info(std::string& text) {
+  set_field(text, "redis_mode", "cluster");
+  set_field(text, "cluster_enabled", "1");
 }
 
 }  // namespace pillion::route

@@ -172,7 +172,8 @@ Hello parse_hello(const resp::Command& command) {
 }
 
 void append_hello(std::string& out, const ClientState& state,
-                  const state::TopologySnapshot& upstream) {
+                  const state::TopologySnapshot& upstream, std::string_view mode) {
+  if (mode.empty()) mode = upstream.mode.empty() ? "standalone" : std::string_view(upstream.mode);
   resp::append_map_header(out, 7, state.protocol);
   resp::append_bulk(out, "server");
   resp::append_bulk(out, "redis");
@@ -183,7 +184,7 @@ void append_hello(std::string& out, const ClientState& state,
   resp::append_bulk(out, "id");
   resp::append_integer(out, static_cast<std::int64_t>(state.id));
   resp::append_bulk(out, "mode");
-  resp::append_bulk(out, upstream.mode.empty() ? "standalone" : upstream.mode);
+  resp::append_bulk(out, mode);
   resp::append_bulk(out, "role");
   resp::append_bulk(out, upstream.role == "slave" ? "replica" : "master");
   resp::append_bulk(out, "modules");

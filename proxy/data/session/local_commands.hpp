@@ -41,8 +41,9 @@ struct Hello {
   std::string error;  // complete error text without '-' and CRLF; empty when well-formed
 };
 Hello parse_hello(const resp::Command& command);
+/// `mode` empty: the upstream's.
 void append_hello(std::string& out, const ClientState& state,
-                  const state::TopologySnapshot& upstream);
+                  const state::TopologySnapshot& upstream, std::string_view mode = {});
 
 /// A database number as Redis reads it, or nothing.
 std::optional<std::uint32_t> parse_database(std::string_view text);

@@ -212,6 +212,7 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
     reply_locally(out);
     return Step::kNext;
   }
+  if (emulates(spec)) return answer_as_cluster(spec, command);
   switch (spec.route) {
     case command::Route::kForward:
     case command::Route::kCacheable:

@@ -184,6 +184,7 @@ class Session {
   Step select(const resp::Command& command);
   void quit();
   void reset();
+  void append_own_hello(std::string& out) const;
   void protocol_error(std::string_view text);
 
   // session_client.cpp: CLIENT, this process's clients
@@ -202,6 +203,13 @@ class Session {
   void show_hot_keys(std::uint64_t sequence, std::size_t count);
   void show_to_monitors(const resp::Command& command);
   void show_note_to_monitors(const Slot& slot);
+
+  // session_cluster.cpp: clients that speak to clusters only
+  bool emulates(const command::Spec& spec) const {
+    return context_.cluster_face != nullptr && route::in_cluster_view(spec);
+  }
+  Step answer_as_cluster(const command::Spec& spec, const resp::Command& command);
+  std::string cluster_answer(const command::Spec& spec, const resp::Command& command) const;
 
   // session_tracking.cpp: the application's own client-side cache
   Step set_tracking(const command::Spec& spec, const resp::Command& command);

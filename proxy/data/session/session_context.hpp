@@ -13,6 +13,7 @@
 #include "proxy/data/request/director.hpp"
 #include "proxy/data/request/reader.hpp"
 #include "proxy/data/request/script_store.hpp"
+#include "proxy/data/route/cluster_view.hpp"
 #include "proxy/data/session/pillion_report.hpp"
 #include "proxy/data/session/services.hpp"
 #include "proxy/data/upstream/lane.hpp"
@@ -75,6 +76,7 @@ struct SessionContext {
   const state::Published<state::LearnedCommands>* learned = nullptr;  // null: nothing is learnt
   const PillionServices* pillion = nullptr;  // null: no section in INFO; no name in it: no command
   net::BusyPoll* busy_poll = nullptr;        // null: workers sleep whenever they can
+  const route::ClusterFace* cluster_face = nullptr;  // null: CLUSTER is the upstream's to answer
   Ahead ahead;
 };
 

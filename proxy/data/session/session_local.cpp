@@ -74,7 +74,7 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
     }
     on_identity_reply();
     std::string out;
-    append_hello(out, state_, *upstream);
+    append_own_hello(out);
     reply_locally(out);
     return Step::kNext;
   }
@@ -198,6 +198,11 @@ Session::Step Session::select(const resp::Command& command) {
   asides_.push_back({sequence, std::move(way), false});
   awaiting_ = true;
   return Step::kNext;
+}
+
+void Session::append_own_hello(std::string& out) const {
+  append_hello(out, state_, *context_.topology.load(),
+               context_.cluster_face != nullptr ? "cluster" : "");
 }
 
 /// INFO's reply gets a section of ours where its reader may look for one.

@@ -118,6 +118,7 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
     transaction_.watching = name == "WATCH" || (transaction_.watching && name == "MULTI");
     return step;
   }
+  if (emulates(spec)) return answer_as_cluster(spec, command);
   switch (spec.route) {
     case command::Route::kSubscribe:
       return handle_subscribe(spec, command);

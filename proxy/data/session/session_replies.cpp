@@ -315,7 +315,7 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot, std
       if (!pending_.error.empty()) {
         resp::append_error(own, std::exchange(pending_.error, {}));
       } else if (slot.action == SlotAction::kHello) {
-        append_hello(own, state_, *context_.topology.load());
+        append_own_hello(own);
       }
       break;
     case SlotAction::kMonitor:
@@ -397,6 +397,7 @@ std::string Session::with_own_section(std::string_view section, std::string_view
     const std::uint64_t blocked = std::stoull("0" + text.substr(digits, end - digits));
     text.replace(digits, end - digits, std::to_string(blocked + held));
   }
+  if (context_.cluster_face != nullptr) route::show_cluster_in_info(text);
   if (!section.empty()) {
     if (!text.empty()) text += "\r\n";
     text += section;

@@ -66,10 +66,12 @@ bool Session::must_not_be_queued(const command::Spec& spec) const {
          spec.route == command::Route::kSubscribe;
 }
 
-/// Commands that change or show the session itself, or what Pillion keeps for all. The upstream is
-/// told those that change its connection too; a place in EXEC's array is kept by a PING for the
-/// others.
+/// Commands that change or show the session itself, or what Pillion answers or keeps for all. The
+/// upstream is told those that change its connection too; a place in EXEC's array is kept by a PING
+/// for the others.
 bool Session::changes_session(const command::Spec& spec, bool& upstream_too) const {
+  upstream_too = false;
+  if (emulates(spec)) return true;
   const std::string_view name = spec.name;
   upstream_too = name == "SELECT" || name == "AUTH" || name == "HELLO" || name == "SCRIPT|FLUSH" ||
                  name == "CLIENT|NO-EVICT";  // it wants a permission
@@ -175,7 +177,9 @@ Session::Step Session::handle_unbound(const command::Spec& spec, const resp::Com
   if (destination.slot != route::kNoSlot)
     return bind_for(spec, command, destination.endpoint, destination.slot);
   bool upstream_too = false;
-  if (name == "EXEC" || changes_session(spec, upstream_too) ||
+  // What Pillion answers as a cluster says nothing about which node it will be.
+  const bool changes = changes_session(spec, upstream_too) && !emulates(spec);
+  if (name == "EXEC" || changes ||
       transaction_.queued_so_far.size() + command.raw().size() > kMostKept) {
     return bind_for(spec, command, context_.director.primary(), route::kNoSlot);
   }
@@ -298,8 +302,11 @@ QueuedChanges Session::take_executed() {
 /// What was queued about the session holds from here. Gives the reply when it is ours to give.
 std::string Session::apply_queued_change(const resp::Command& command, std::string_view reply) {
   std::string own;
+  const command::Spec* spec = &command::find(command.name());
+  if (spec->is(command::kContainer)) spec = &command::find_sub(*spec, command.arg(1));
   const std::string_view name = command::find(command.name()).name;
   const bool ok = reply.front() != '-';
+  if (emulates(*spec)) return ok ? cluster_answer(*spec, command) : own;
   if (name == "SCRIPT") {
     if (ok) context_.scripts.forget_all();
   } else if (name == "SELECT") {
@@ -312,7 +319,7 @@ std::string Session::apply_queued_change(const resp::Command& command, std::stri
     const bool well_formed = expect_hello(parse_hello(command));
     if (ok && well_formed) {
       on_identity_reply();
-      append_hello(own, state_, *context_.topology.load());
+      append_own_hello(own);
     }
   } else if (!ok) {
     return own;

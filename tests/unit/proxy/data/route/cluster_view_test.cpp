@@ -16,6 +16,7 @@ std::string view(std::string_view line, int protocol) {
   const command::Parsed parsed(command::words(line));
   std::string out;
   const bool answered = append_cluster_view(out, kFace, parsed.spec(), parsed.command(), protocol);
+  EXPECT_EQ(in_cluster_view(parsed.spec()), answered) << line;
   EXPECT_EQ(answered, !out.empty()) << line;
   return out;
 }
@@ -76,6 +77,25 @@ TEST(ClusterView, WhatChangesOrCountsIsTheUpstreams) {
         "CLUSTER FAILOVER", "CLUSTER NOSUCH", "CLUSTER", "GET a", "INFO"}) {
     EXPECT_EQ(view(line, 2), "") << line;
   }
+}
+
+TEST(ClusterView, InfoIsThatOfANodeOfACluster) {
+  std::string all =
+      "# Server\r\nredis_mode:sentinel\r\nos:x\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n";
+  show_cluster_in_info(all);
+  EXPECT_EQ(all,
+            "# Server\r\nredis_mode:cluster\r\nos:x\r\n\r\n# Cluster\r\ncluster_enabled:1\r\n");
+  const std::string shown = all;
+  show_cluster_in_info(all);
+  EXPECT_EQ(all, shown);
+  for (const std::string_view other : {"", "# Memory\r\nused_memory:1\r\n"}) {
+    std::string text(other);
+    show_cluster_in_info(text);
+    EXPECT_EQ(text, other);
+  }
+  std::string cut = "# Cluster\r\ncluster_enabled:0";
+  show_cluster_in_info(cut);
+  EXPECT_EQ(cut, "# Cluster\r\ncluster_enabled:1");
 }
 
 TEST(ClusterView, AnIdIsTheSameForTheSameName) {

@@ -133,6 +133,9 @@ TEST(LocalHello, RepliesAsRedisDoesInBothProtocols) {
   append_hello(out, state, upstream);
   EXPECT_NE(out.find("$7\r\nreplica\r\n"), std::string::npos);
   EXPECT_NE(out.find("$7\r\ncluster\r\n"), std::string::npos);
+  out.clear();
+  append_hello(out, state, upstream, "sentinel");
+  EXPECT_NE(out.find("$8\r\nsentinel\r\n"), std::string::npos) << "what was asked for";
 }
 
 TEST(LocalHello, UnderstandsItsOptionsInAnyOrder) {

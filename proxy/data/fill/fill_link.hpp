@@ -38,6 +38,7 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
     return fsm_->fresh(name, now, max_age);
   }
   void follow(ReplicationClock* clock, state::Nanos now) { fsm_->follow(clock, now); }
+  bool serves(std::uint16_t slot) const { return fsm_->serves(slot); }
   void on_rotation() { fsm_->on_rotation(); }
   void send(Fetch fetch, state::Nanos now) {
     fsm_->send(std::move(fetch), now);

@@ -45,6 +45,7 @@ FillLinkFsm::Action FillLinkFsm::on_connected(state::Nanos now) {
   parted_ = false;
   id_.clear();
   slots_.reset();
+  leaving_.reset();
   const upstream::Identity& identity = options_.identity;
   if (options_.tracking) {
     stage(Kind::kHello, now);
@@ -218,6 +219,9 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
       break;
     case Kind::kSlots:
       on_slots(frame);
+      break;
+    case Kind::kNodes:
+      leaving_ = leaving_slots_of(frame);
       break;
     case Kind::kRole:
     case Kind::kReplication:

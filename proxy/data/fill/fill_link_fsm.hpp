@@ -142,6 +142,8 @@ class FillLinkFsm {
   state::Nanos as_of(state::Nanos now) const;
   /// This endpoint has what must be seen of the key, and is not further behind than `max_age`.
   bool fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const;
+  /// Of a cluster: it has the whole slot, and had it when it was current.
+  bool serves(std::uint16_t slot) const;
   /// Acknowledged through FillSink::on_fence; at once when there is nothing to wait for.
   void send_fence(FenceId fence, state::Nanos now);
 
@@ -166,6 +168,7 @@ class FillLinkFsm {
     kMyId,
     kClusterState,
     kSlots,
+    kNodes,
     kRole,  // these two end a probe
     kReplication,
     kSelect,
@@ -240,6 +243,7 @@ class FillLinkFsm {
   state::Nanos live_since_ = 0;
   std::uint32_t attempt_ = 0;
   std::string id_;            // in its cluster
+  SlotSet leaving_;           // that it was giving away when it was last asked
   SlotSet slots_;             // that it owns or replicates, as last confirmed
   bool cluster_ok_ = false;   // of the probe under way
   bool probe_asked_ = false;  // do not wait for the next period

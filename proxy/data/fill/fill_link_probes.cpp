@@ -43,6 +43,10 @@ void FillLinkFsm::stage_probe(state::Nanos now) {
     resp::append_request(out_, {"CLUSTER", "INFO"});
     stage(Kind::kSlots, now);
     resp::append_request(out_, {"CLUSTER", "SLOTS"});
+    if (!replica() && options_.clock != nullptr) {
+      stage(Kind::kNodes, now);
+      resp::append_request(out_, {"CLUSTER", "NODES"});
+    }
   }
   if (options_.cluster || options_.clock != nullptr) {
     stage(Kind::kReplication, now);
@@ -121,8 +125,11 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
     }
   }
   if (!replica()) {
-    if (options_.clock != nullptr)
-      options_.clock->add(operation.sent_at, said->history, said->offset);
+    if (options_.clock != nullptr) {
+      const SlotSet alone = slots_ & ~leaving_;
+      options_.clock->add(operation.sent_at, said->history, said->offset,
+                          options_.cluster ? &alone : nullptr);
+    }
     prove(proven_at(operation, now), now);
     return true;
   }
@@ -203,6 +210,12 @@ void FillLinkFsm::follow(ReplicationClock* clock, state::Nanos) {
 
 state::Nanos FillLinkFsm::as_of(state::Nanos now) const {
   return replica() ? std::min(now, links_.synced_at(options_.link)) : now;
+}
+
+bool FillLinkFsm::serves(std::uint16_t slot) const {
+  return !replica() || !options_.cluster || !state::holds(Invariant::kI4Cluster) ||
+         (options_.clock != nullptr &&
+          options_.clock->serves(slot, links_.synced_at(options_.link)));
 }
 
 bool FillLinkFsm::fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const {

@@ -190,6 +190,11 @@ bool LinkSet::fresh(state::EndpointId endpoint, cache::NameHash name, state::Nan
   return link != nullptr && link->fresh(name, now, options_.replica_age);
 }
 
+void LinkSet::note_leaving(state::EndpointId primary, std::uint16_t slot, state::Nanos now) const {
+  if (options_.replicas && primary < state::kMaxEndpoints)
+    environment_.replication.of(primary).note_leaving(slot, now);
+}
+
 void LinkSet::send_fence(FenceId fence, state::Nanos now) {
   // One more, so that links which answer at once do not end it before all were asked.
   fences_.push_back({fence, 1});

@@ -86,6 +86,14 @@ class LinkSet : public FillSink {
   /// use of the replica's link, which is probed only while it is used. False: there is no link.
   bool fresh(state::EndpointId endpoint, cache::NameHash name, state::Nanos now) const;
 
+  /// Of a cluster: this endpoint has the whole of the slot. False: there is no link.
+  bool serves(state::EndpointId endpoint, std::uint16_t slot) const {
+    const FillLink* const link = find(endpoint);
+    return link != nullptr && link->serves(slot);
+  }
+  /// That primary said that it is giving the slot away: its replicas are not asked for it.
+  void note_leaving(state::EndpointId primary, std::uint16_t slot, state::Nanos now) const;
+
   /// Acknowledged through FillSink::on_fence, once; at once when there is nothing to prove.
   void send_fence(FenceId fence, state::Nanos now);
 

@@ -16,18 +16,25 @@
 // Clocks are named by the primary's endpoint; another primary is another clock, so nothing of an
 // old primary proves anything about replicas of the next.
 //
-// Any thread, a few times a second: a mutex.
+// In a cluster a replica knows nothing of the slots that its primary gives away: of a key that has
+// left it says that there is none. So a sample also says which slots were the primary's alone, and
+// a replica that is past it is believed only about those.
+//
+// Any thread: a mutex. Samples come a few times a second.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "proxy/data/fill/server_check.hpp"
 #include "proxy/state/clock.hpp"
 #include "proxy/state/topology_snapshot.hpp"
 
@@ -35,8 +42,15 @@ namespace pillion::data::fill {
 
 class ReplicationClock {
  public:
-  /// A primary that was asked at `sent_at` is at `offset` of history `replid`.
-  void add(state::Nanos sent_at, std::string_view replid, std::int64_t offset);
+  /// A primary that was asked at `sent_at` is at `offset` of history `replid`. `slots`: of a
+  /// cluster, those it owned and was not giving away; null: there are none.
+  void add(state::Nanos sent_at, std::string_view replid, std::int64_t offset,
+           const SlotSet* slots = nullptr);
+
+  /// The slot was the primary's alone when its replica was current, and still is as far as known.
+  bool serves(std::uint16_t slot, state::Nanos current_as_of) const;
+  /// The primary said at `now` that it is giving the slot away.
+  void note_leaving(std::uint16_t slot, state::Nanos now);
 
   /// The latest moment before which all writes are known to be contained in `offset`; nothing when
   /// no sample says so.
@@ -75,6 +89,8 @@ class ReplicationClock {
   static constexpr std::size_t kSamples = 64;
   static constexpr state::Nanos kSilent = 300 * state::kMillisecond;
 
+  void note_slots(state::Nanos sent_at, const SlotSet& slots);
+  const Sample& oldest() const { return samples_[(next_ + kSamples - count_) % kSamples]; }
   const Sample& newest() const { return samples_[(next_ + kSamples - 1) % kSamples]; }
 
   mutable std::mutex mutex_;
@@ -88,6 +104,11 @@ class ReplicationClock {
   state::Nanos refused_at_ = 0;  // the latest
   bool succeeded_ = false;       // since the latest sample
   std::size_t expected_ = 0;
+  std::unique_ptr<SlotSet> slots_;  // as of the latest sample
+  // Slots that came after the oldest sample: when they were first seen. Slots that leave: when that
+  // was said.
+  std::vector<std::pair<std::uint16_t, state::Nanos>> came_;
+  std::vector<std::pair<std::uint16_t, state::Nanos>> leaving_;
   std::vector<Orphan> orphans_;  // asked since it is gone, the latest word of each
 };
 

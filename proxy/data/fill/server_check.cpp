@@ -141,6 +141,28 @@ std::optional<SlotSet> slots_of(std::string_view frame, std::string_view id, boo
   return slots;
 }
 
+SlotSet leaving_slots_of(std::string_view frame) {
+  SlotSet slots;
+  std::string_view nodes = text_of(frame);
+  while (!nodes.empty()) {
+    const std::size_t end = std::min(nodes.find('\n'), nodes.size());
+    std::string_view line = nodes.substr(0, end);
+    nodes.remove_prefix(std::min(end + 1, nodes.size()));
+    if (line.find("myself") == std::string_view::npos) continue;
+    // "[93->-<id>" goes, "[93-<-<id>" comes.
+    for (std::size_t at = line.find('['); at != std::string_view::npos;
+         at = line.find('[', at + 1)) {
+      std::uint32_t slot = 0;
+      const char* const from = line.data() + at + 1;
+      const auto [rest, error] = std::from_chars(from, line.data() + line.size(), slot);
+      const std::string_view arrow(rest,
+                                   static_cast<std::size_t>(line.data() + line.size() - rest));
+      if (error == std::errc{} && slot < state::kSlots && arrow.starts_with("->-")) slots.set(slot);
+    }
+  }
+  return slots;
+}
+
 std::string_view role_of(std::string_view frame) {
   resp::ReplyCursor cursor(frame);
   resp::Node node{};

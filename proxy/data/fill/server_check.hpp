@@ -36,6 +36,9 @@ using SlotSet = std::bitset<state::kSlots>;
 /// malformed, or an error.
 std::optional<SlotSet> slots_of(std::string_view frame, std::string_view id, bool replica);
 
+/// CLUSTER NODES: the slots that the node which answers is giving away (MIGRATING).
+SlotSet leaving_slots_of(std::string_view frame);
+
 /// The text of a bulk or verbatim reply; empty for anything else.
 std::string_view text_of(std::string_view frame);
 

@@ -56,11 +56,12 @@ state::EndpointId Director::endpoint_of_key(std::string_view key) const {
   return cluster() ? table_.primary_of(table_.shard_of(cluster::slot_of(key))) : primary();
 }
 
-Director::ReadFrom Director::read_from(std::uint16_t shard, std::span<const cache::NameHash> names,
-                                       state::Nanos now) {
+Director::ReadFrom Director::read_from(std::uint16_t shard, std::uint16_t slot,
+                                       std::span<const cache::NameHash> names, state::Nanos now) {
   if (!options_.replicas || links_ == nullptr || names.empty() || !selector_.has_replicas(shard))
     return {};
   const auto fresh = [&](state::EndpointId replica) {
+    if (slot != route::kNoSlot && !links_->serves(replica, slot)) return false;
     return std::all_of(names.begin(), names.end(),
                        [&](cache::NameHash name) { return links_->fresh(replica, name, now); });
   };
@@ -88,14 +89,15 @@ Director::ReadFrom Director::read_from(std::string_view request, state::Nanos no
   if (!destination.replica_may_answer) return {};
   names_.clear();
   for (const std::string_view key : keys) names_.push_back(cache::hash_name(key));
-  return read_from(destination.shard, names_, now);
+  return read_from(destination.shard, destination.slot, names_, now);
 }
 
 fill::FetchRoute Director::link_for(std::span<const fill::FetchName> keys, state::Nanos now) {
   if (links_ == nullptr || keys.empty()) return {};
   std::uint16_t shard = 0;
+  std::uint16_t slot = route::kNoSlot;
   if (table_.cluster()) {
-    const std::uint16_t slot = cluster::slot_of(keys.front().key);
+    slot = cluster::slot_of(keys.front().key);
     const bool one_slot = std::all_of(keys.begin(), keys.end(), [slot](const auto& key) {
       return cluster::slot_of(key.key) == slot;
     });
@@ -107,7 +109,7 @@ fill::FetchRoute Director::link_for(std::span<const fill::FetchName> keys, state
   if (!simple_ && options_.replicas && selector_.has_replicas(shard)) {
     names_.clear();
     for (const fill::FetchName& key : keys) names_.push_back(key.name);
-    const ReadFrom from = read_from(shard, names_, now);
+    const ReadFrom from = read_from(shard, slot, names_, now);
     elsewhere = from.elsewhere;
     fill::FillLink* const link =
         from.endpoint != state::kNoEndpoint ? links_->fetching(from.endpoint) : nullptr;
@@ -118,7 +120,11 @@ fill::FetchRoute Director::link_for(std::span<const fill::FetchName> keys, state
   return {links_->fetching(table_.primary_of(shard)), elsewhere};
 }
 
-route::Decision Director::on_refused(const route::Refusal& refusal, route::Attempts& attempts) {
+route::Decision Director::on_refused(const route::Refusal& refusal, route::Attempts& attempts,
+                                     state::Nanos now) {
+  if (refusal.redirect.kind == cluster::RedirectKind::kAsk && links_ != nullptr)
+    links_->note_leaving(table_.primary_of(table_.shard_of(refusal.redirect.slot)),
+                         refusal.redirect.slot, now);
   const route::Decision decision = route::decide(table_, refusal, attempts, net::random_bits());
   if (refresh_ != nullptr) {
     if (decision.refresh) {

@@ -70,8 +70,10 @@ class Director : public fill::FetchRouter {
     state::EndpointId endpoint = state::kNoEndpoint;  // kNoEndpoint: the primary
     bool elsewhere = false;  // key_affinity: not the keys' own replica (fill::FetchRoute)
   };
-  /// Who reads these keys of one shard. Precondition: destination() said replica_may_answer.
-  ReadFrom read_from(std::uint16_t shard, std::span<const cache::NameHash> names, state::Nanos now);
+  /// Who reads these keys of one shard, of a cluster of one slot. Precondition: destination() said
+  /// replica_may_answer.
+  ReadFrom read_from(std::uint16_t shard, std::uint16_t slot,
+                     std::span<const cache::NameHash> names, state::Nanos now);
 
   /// A replica for one command on its own, given by its canonical bytes; none: only the primary may
   /// answer it.
@@ -80,7 +82,8 @@ class Director : public fill::FetchRouter {
   fill::FetchRoute link_for(std::span<const fill::FetchName> keys, state::Nanos now) override;
 
   /// What to do about a refusal; asks for a refresh where that is part of it.
-  route::Decision on_refused(const route::Refusal& refusal, route::Attempts& attempts);
+  route::Decision on_refused(const route::Refusal& refusal, route::Attempts& attempts,
+                             state::Nanos now);
   /// The endpoint cannot be reached: what was not sent may wait for the layout to change.
   void on_unreachable();
 

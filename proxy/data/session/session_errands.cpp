@@ -324,7 +324,7 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
   route::Attempts attempts;
   const route::Refusal refusal{*redirect, slot->endpoint, slot->beside,
                                context_.command_timeout - (now - slot->started)};
-  const route::Decision decision = context_.director.on_refused(refusal, attempts);
+  const route::Decision decision = context_.director.on_refused(refusal, attempts, now);
   const bool at_once = decision.next != route::NextTry::kGiveUp && decision.pause == 0;
   if (!moves || decision.next == route::NextTry::kGiveUp ||
       (!at_once && others_depend(to.slot, *slot))) {
@@ -420,7 +420,7 @@ void Session::on_errand_refused(Errand& errand, std::string_view frame, state::N
   }
   const route::Refusal refusal{*redirect, errand.endpoint, false,
                                context_.command_timeout - (now - slot->started)};
-  const route::Decision decision = context_.director.on_refused(refusal, errand.attempts);
+  const route::Decision decision = context_.director.on_refused(refusal, errand.attempts, now);
   const bool put_off = decision.pause > 0 && overtaken(errand);
   if (decision.next == route::NextTry::kGiveUp || put_off) {
     std::string error;

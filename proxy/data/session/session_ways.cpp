@@ -137,7 +137,8 @@ Session::Sending Session::sending_to(const route::Destination& destination,
           return write_filter_.may_contain(name) && state::holds(state::Invariant::kI10ReadOrder);
         });
     if (!own) {
-      const auto from = context_.director.read_from(destination.shard, names_scratch_, now_);
+      const auto from =
+          context_.director.read_from(destination.shard, destination.slot, names_scratch_, now_);
       if (from.endpoint != state::kNoEndpoint) {
         const Way& way = way_to(from.endpoint);
         if (way.lane->accepts_commands()) {

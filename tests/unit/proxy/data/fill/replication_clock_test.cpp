@@ -78,6 +78,32 @@ TEST(ReplicationClock, TheFurthestOrphanIsCurrentAsOfTheLatestRefusal) {
   EXPECT_EQ(clock.orphaned(2, 410, "a", 1001), std::nullopt) << "it is back";
 }
 
+TEST(ReplicationClock, KnowsWhichSlotsWereThePrimarysAlone) {
+  ReplicationClock clock;
+  EXPECT_FALSE(clock.serves(7, 1000)) << "no sample yet";
+  SlotSet slots;
+  slots.set(7);
+  clock.add(100, "a", 10, &slots);
+  EXPECT_TRUE(clock.serves(7, 100));
+  EXPECT_FALSE(clock.serves(8, 100));
+  slots.set(8);
+  clock.add(200, "a", 20, &slots);
+  EXPECT_FALSE(clock.serves(8, 100)) << "what it had then was elsewhere";
+  EXPECT_TRUE(clock.serves(8, 200));
+  EXPECT_TRUE(clock.serves(7, 100));
+  clock.note_leaving(7, 250);
+  EXPECT_FALSE(clock.serves(7, 200));
+  clock.add(240, "a", 20, &slots);
+  EXPECT_FALSE(clock.serves(7, 240)) << "asked for before that was said";
+  slots.reset(7);
+  clock.add(300, "a", 20, &slots);
+  EXPECT_FALSE(clock.serves(7, 300));
+  slots.set(7);
+  clock.add(400, "a", 20, &slots);
+  EXPECT_FALSE(clock.serves(7, 300)) << "it came back with what others wrote";
+  EXPECT_TRUE(clock.serves(7, 400));
+}
+
 TEST(ReplicationClock, NothingIsCurrentBesideASuccessor) {
   ReplicationClock clock;
   clock.add(100, "a", 1000);

@@ -41,8 +41,9 @@ class SpreadFixture : public SessionFixture {
     director_.use_links(&replica_links_);
     publish(snapshot);
     const bool cluster = snapshot.kind == state::TopologyKind::kCluster;
+    const fill::SlotSet all = ~fill::SlotSet{};
     for (const state::Shard& shard : snapshot.shards) {
-      clocks_.of(shard.primary).add(now_, "history", 100);
+      clocks_.of(shard.primary).add(now_, "history", 100, cluster ? &all : nullptr);
       for (const EndpointId replica : shard.replicas) {
         fill::FillLinkFsm& link = *replica_fsms_.at(replica);
         link.start(now_);

@@ -161,6 +161,23 @@ TEST_F(SessionClusterReplica, EveryShardHasItsOwn) {
   EXPECT_EQ(sent_to(0), "SET b 1");
 }
 
+TEST_F(SessionClusterReplica, WhatIsBeingGivenAwayIsNotReadFromReplicas) {
+  say("SET b 1");
+  (void)sent_to(0);
+  reply_from(0, ask(1));
+  EXPECT_EQ(lane(1).sent(), "ASKING|SET b 1");
+  reply_from(1, "+OK\r\n+OK\r\n");
+  EXPECT_EQ(heard(), "+OK\r\n");
+  // A replica knows nothing of that: it would say that there is no such key.
+  now_ += state::kSecond;
+  clocks_.of(0).add(now_ - 1, "history", 100);
+  say("TTL b");
+  EXPECT_EQ(sent_to(10), "");
+  EXPECT_EQ(sent_to(0), "TTL b");
+  say("TTL c");
+  EXPECT_EQ(sent_to(11), "TTL c") << "another slot";
+}
+
 TEST_F(SessionClusterReplica, AReplicaThatDoesNotServeTheSlotSendsOn) {
   say("TTL b");
   (void)sent_to(10);

@@ -167,5 +167,16 @@ TEST(SlotsOf, NothingThatIsMalformed) {
   EXPECT_FALSE(slots_of("*1\r\n*3\r\n:5\r\n:4\r\n*3\r\n_\r\n:1\r\n$1\r\na\r\n", "a", false));
 }
 
+TEST(LeavingSlots, AreThoseOfTheNodeItselfThatGo) {
+  const SlotSet slots = leaving_slots_of(
+      text("aa 10.0.0.1:7000@17000 master - 0 0 1 connected 0-100 [9->-bb]\n"
+           "bb 10.0.0.2:7000@17000 myself,master - 0 0 2 connected 101-16383 [101->-aa] [7-<-aa] "
+           "[16383->-aa] [99999->-aa]\n"));
+  EXPECT_EQ(slots.count(), 2u);
+  EXPECT_TRUE(slots.test(101));
+  EXPECT_TRUE(slots.test(16383));
+  EXPECT_TRUE(leaving_slots_of("-ERR no cluster\r\n").none());
+}
+
 }  // namespace
 }  // namespace pillion::data::fill

@@ -23,7 +23,9 @@ class SpreadFixture : public SessionFixture {
   // "b", "c" and "a" have slots 3300, 7365 and 15495.
   static constexpr std::array<std::string_view, 3> kKeys = {"b", "c", "a"};
 
-  SpreadFixture() : SessionFixture({.replicas = true, .balance = {}, .retries = {}}) {
+  explicit SpreadFixture(route::ReadBalance balance = route::ReadBalance::kRoundRobin)
+      : SessionFixture({.replicas = true, .balance = balance, .retries = {}}),
+        affinity_(balance == route::ReadBalance::kKeyAffinity) {
     director_.use_refresh(&refresh_);
   }
   ~SpreadFixture() override {
@@ -126,6 +128,7 @@ class SpreadFixture : public SessionFixture {
     EXPECT_FALSE(session_->on_tick(now_)) << "no errand, read or output is left";
   }
 
+  const bool affinity_;
   state::RefreshRequests refresh_;
   fill::ReplicationClocks clocks_;
   std::map<EndpointId, fill::FillLinkFsm*> replica_fsms_;
@@ -134,7 +137,7 @@ class SpreadFixture : public SessionFixture {
                                 .link = {},
                                 .cache = false,
                                 .replicas = true,
-                                .key_affinity = false,
+                                .key_affinity = affinity_,
                                 .replica_age = 3600 * state::kSecond},
                                [this](std::unique_ptr<fill::FillLinkFsm> fsm) {
                                  replica_fsms_[fsm->options().endpoint] = fsm.get();

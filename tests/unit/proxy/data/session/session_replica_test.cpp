@@ -1,5 +1,9 @@
 // Reads that replicas answer: which ones, what they may not overtake, and what becomes of those
 // that are refused or lost.
+#include <array>
+#include <string>
+#include <vector>
+
 #include "tests/unit/proxy/data/session/cluster_fixture.hpp"
 
 namespace pillion::data::session {
@@ -140,6 +144,95 @@ TEST_F(SessionReplica, SecondAskingsEndWithTheBudget) {
   EXPECT_EQ(sent_to(0), "");
   EXPECT_EQ(heard(), "-ERR upstream redis:6379 lost: connection closed by the upstream\r\n");
   expect_at_rest();
+}
+
+/// Reads of one key never go back in time (I17).
+class SessionAffinity : public SpreadFixture {
+ protected:
+  SessionAffinity() : SpreadFixture(route::ReadBalance::kKeyAffinity) {
+    with_replicas(replicas_of({100, 100}));
+    replicas_catch_up();
+  }
+
+  static state::TopologySnapshot replicas_of(std::array<std::uint32_t, 2> weights) {
+    state::TopologySnapshot snapshot = route::replicated({0, 1, 2});
+    for (state::Node& node : snapshot.nodes) {
+      if (node.endpoint.id > 0) node.weight = weights[node.endpoint.id - 1];
+    }
+    return snapshot;
+  }
+  EndpointId home_of(const std::string& key) {
+    say("TTL " + key);
+    for (const EndpointId id : {EndpointId{0}, EndpointId{1}, EndpointId{2}}) {
+      if (sent_to(id).empty()) continue;
+      reply_from(id, ":1\r\n");
+      (void)heard();
+      return id;
+    }
+    ADD_FAILURE() << key << " was asked of nobody";
+    return 0;
+  }
+  /// Two keys of one replica and one of the other.
+  void find_keys() {
+    const EndpointId first = home_of("k0");
+    ASSERT_NE(first, 0);
+    keys_ = {"k0"};
+    std::string other;
+    for (int i = 1; keys_.size() < 2 || other.empty(); ++i) {
+      const std::string key = "k" + std::to_string(i);
+      if (home_of(key) == first) {
+        keys_.push_back(key);
+      } else {
+        other = key;
+      }
+    }
+    keys_.resize(2);
+    keys_.push_back(other);
+    home_ = first;
+  }
+
+  std::vector<std::string> keys_;
+  EndpointId home_ = 0;
+};
+
+TEST_F(SessionAffinity, KeysOfOneReplicaAreReadThereAndOfSeveralFromThePrimary) {
+  find_keys();
+  say("EXISTS " + keys_[0] + " " + keys_[1]);
+  EXPECT_EQ(sent_to(home_), "EXISTS " + keys_[0] + " " + keys_[1]);
+  reply_from(home_, ":2\r\n");
+  say("EXISTS " + keys_[0] + " " + keys_[2]);
+  EXPECT_EQ(sent_to(0), "EXISTS " + keys_[0] + " " + keys_[2]);
+  reply_from(0, ":2\r\n");
+  (void)heard();
+  EXPECT_EQ(home_of(keys_[0]), 0) << "the primary may have shown more than the replica has";
+  EXPECT_EQ(home_of(keys_[1]), home_);
+}
+
+TEST_F(SessionAffinity, WithoutItsOwnReplicaAKeyIsReadFromThePrimary) {
+  find_keys();
+  say("SET " + keys_[0] + " 1");
+  (void)sent_to(0);
+  reply_from(0, "+OK\r\n");
+  (void)heard();
+  EXPECT_EQ(home_of(keys_[0]), 0);
+  replicas_catch_up();
+  EXPECT_EQ(home_of(keys_[0]), home_);
+}
+
+TEST_F(SessionAffinity, WhatIsUnderWayWhenKeysChangeTheirReplicaMayBeAhead) {
+  find_keys();
+  say("TTL " + keys_[0]);
+  EXPECT_EQ(sent_to(home_), "TTL " + keys_[0]);
+  const state::TopologySnapshot changed = replicas_of({100, 10});
+  now_ += state::kMillisecond;
+  replica_links_.on_topology(changed, now_);
+  publish(changed);
+  replicas_catch_up();
+  EXPECT_NE(home_of(keys_[2]), 0) << "both have all that was read before that";
+  now_ += state::kMillisecond;
+  reply_from(home_, ":1\r\n");
+  (void)heard();
+  EXPECT_EQ(home_of(keys_[0]), 0);
 }
 
 class SessionClusterReplica : public SpreadFixture {

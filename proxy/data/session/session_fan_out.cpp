@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/command/keys.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/route/scan_cursor.hpp"
 #include "proxy/data/session/session.hpp"
@@ -33,6 +34,14 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
   names_scratch_.clear();
   std::vector<std::string_view> keys;
   effect = request::effect_of(spec, command, keys, names_scratch_);
+  // I17: primaries answer, and may be ahead of the keys' own replicas.
+  if (read && context_.director.key_affinity() && state::holds(state::Invariant::kI17Monotone)) {
+    keys.clear();
+    if (command::keys_of(spec, command, keys) == command::KeySet::kExact) {
+      for (const std::string_view key : keys) names_scratch_.push_back(cache::hash_name(key));
+      effect = {request::EffectKind::kKeys, static_cast<std::uint32_t>(keys.size())};
+    }
+  }
   if (reads_out_ > 0 && effect.kind != request::EffectKind::kNone &&
       state::holds(state::Invariant::kI10WriteOrder)) {
     return Step::kWait;

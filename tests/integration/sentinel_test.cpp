@@ -79,8 +79,7 @@ TEST_F(Sentinel, SettingsSayTheSameAsTheUrl) {
   for (std::size_t i = 0; i < set.sentinels(); ++i) {
     list += (i == 0 ? "" : ",") + ("127.0.0.1:" + std::to_string(set.sentinel(i).port()));
   }
-  // The command line names an URL; the keys beside it are laid over it.
-  start(swift({"upstream.sentinels=" + list, "upstream.sentinel_master=mymaster"}), set.url());
+  start(swift({"upstream.sentinels=" + list, "upstream.sentinel_master=mymaster"}), "");
   EXPECT_EQ(written_server(), std::size_t{0});
 }
 
@@ -100,14 +99,17 @@ TEST_F(Sentinel, NameThatNoSentinelKnowsIsTold) {
 }
 
 TEST(SentinelCredentials, AreTheSentinelsOwn) {
-  // One Sentinel is enough to be asked for a password; peers would have to know it as well.
+  // One Sentinel is enough to be asked for a password; peers would have to know it as well. It has
+  // no CONFIG, but ACL it has.
   SentinelSet::Options options;
   options.sentinels = 1;
   options.quorum = 1;
   options.replicas = 1;
   SentinelSet set(options);
-  set.sentinel(0).ask({"SENTINEL", "CONFIG", "SET", "sentinel-pass", "of-sentinels"});
-  ASSERT_TRUE(set.sentinel(0).ask({"CONFIG", "SET", "requirepass", "of-sentinels"}).has_value());
+  const auto set_password =
+      set.sentinel(0).ask({"ACL", "SETUSER", "default", "resetpass", ">of-sentinels"});
+  ASSERT_TRUE(set_password && set_password->is_ok());
+  ASSERT_TRUE(set.sentinel(0).ask({"PING"})->starts_with("NOAUTH"));
   set.server(0)("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all");
   set.server(1)("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all");
   std::string url = set.url();

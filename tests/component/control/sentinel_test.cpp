@@ -134,6 +134,41 @@ TEST_F(SentinelDiscovery, AnEventAloneMovesNothing) {
   EXPECT_TRUE(primary_is(second));
 }
 
+TEST_F(SentinelDiscovery, ASelectedReplicaIsThePrimaryAsSoonAsItSaysSoOnceTheOldOneIsGone) {
+  start_with(3);
+  ASSERT_TRUE(primary_is(first));
+  ASSERT_TRUE(serves(local_name(second)));
+  ASSERT_TRUE(all_are_heard());
+  const auto select = [&] {
+    sentinels[2].push(
+        array({bulk("message"), bulk("+selected-slave"),
+               bulk("slave " + local_name(second) + " 127.0.0.1 " + std::to_string(second.port()) +
+                    " @ mymaster 127.0.0.1 " + std::to_string(first.port()))}));
+  };
+  const auto polls = [&] { return sentinels[0].asked("SENTINEL GET-MASTER-ADDR-BY-NAME"); };
+  be_primary(second);  // by mistake: the old one answers
+  select();
+  const int asked = polls();
+  ASSERT_TRUE(eventually([&] { return polls() >= asked + 10; }));
+  EXPECT_EQ(snapshot()->primary.name, local_name(first));
+  be_replica(second, first);
+  for (const char* question : {"PING", "ROLE", "INFO"}) first.answer(question, "");
+  ASSERT_TRUE(becomes_down());
+  select();
+  const int asked_again = polls();
+  ASSERT_TRUE(eventually([&] { return polls() >= asked_again + 3; }));
+  EXPECT_EQ(snapshot()->primary.name, local_name(first)) << "its role is slave";
+  be_primary(second);
+  EXPECT_TRUE(primary_is(second, 500ms)) << "every sentinel still names the old one";
+  EXPECT_EQ(snapshot()->failovers, 1U);
+  // The old one comes back as what it was, before it hears that it is no primary any more.
+  answer_probes(first, "first again");
+  be_primary(first);
+  const int asked_late = polls();
+  ASSERT_TRUE(eventually([&] { return polls() >= asked_late + 10; }));
+  EXPECT_EQ(snapshot()->primary.name, local_name(second));
+}
+
 TEST_F(SentinelDiscovery, ARefusedWriteHasThemAskedAgain) {
   start_with(3);
   ASSERT_TRUE(primary_is(first));

@@ -184,7 +184,9 @@ class SentinelFailover : public Sentinel {
       EXPECT_LE(crowd.longest_reading_gap(promotion.at + 1s, stopped), 500ms);
       EXPECT_TRUE(audit.repeated.empty()) << audit.repeated.front();
       // Redis acknowledges before it replicates: what was lost was written to the old primary.
-      EXPECT_TRUE(audit.lost.empty() || audit.last_lost < promotion.at + 1s) << audit.lost.front();
+      EXPECT_TRUE(audit.lost.empty() || audit.last_lost < promotion.at + 1s)
+          << audit.lost.front() << "\n"
+          << pillion->log() << set.sentinel(0).log();
       ASSERT_TRUE(set.wait_until_whole());
     }
   }

@@ -77,10 +77,10 @@ void Sentinel::refresh() {
   perform(fsm_.on_hint(state::now()));
 }
 
-void Sentinel::on_role(const std::string& name, const RoleReply& role, state::Nanos) {
+void Sentinel::on_role(const std::string& name, const RoleReply& role, state::Nanos asked_at) {
   const auto& primary = fsm_.primary();
   if (primary && name == print_host(*primary) && role.role == "slave") {
-    perform(fsm_.on_demoted(state::now()));
+    perform(fsm_.on_demoted(state::now(), asked_at));
   }
 }
 

@@ -91,8 +91,8 @@ SentinelStep SentinelFsm::on_probe(state::Nanos now, bool answered) {
   return on_hint(now);
 }
 
-SentinelStep SentinelFsm::on_demoted(state::Nanos now) {
-  left_.reset();
+SentinelStep SentinelFsm::on_demoted(state::Nanos now, state::Nanos asked_at) {
+  if (asked_at > left_at_) left_.reset();
   return on_hint(now);
 }
 

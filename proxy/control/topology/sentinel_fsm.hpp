@@ -92,8 +92,9 @@ class SentinelFsm {
   SentinelStep on_nomination(state::Nanos now, const config::HostPort& server);
   /// What came of the latest health probe of the primary.
   SentinelStep on_probe(state::Nanos now, bool answered);
-  /// The primary says that it is none.
-  SentinelStep on_demoted(state::Nanos now);
+  /// The primary, asked at `asked_at`, says that it is none: news only if that was not before it
+  /// became one.
+  SentinelStep on_demoted(state::Nanos now, state::Nanos asked_at);
   /// The answer to `verify`: the role, or "" and why there is none.
   SentinelStep on_role(state::Nanos now, const config::HostPort& server, const std::string& role,
                        const std::string& why);

@@ -420,7 +420,11 @@ TEST_F(SentinelFsmTest, ANewPrimaryThatIsMadeAReplicaAgainIsLeftAtOnce) {
   switch_early();
   for (int i = 1; i <= 3; ++i) answer(i, says(i, kA, 3, {kB}));
   ASSERT_EQ(asked, std::nullopt);
-  EXPECT_EQ(fsm->on_demoted(now).verify, kA);
+  const state::Nanos switched = now;
+  pass(kMillisecond);
+  EXPECT_EQ(fsm->on_demoted(now, switched - 1).verify, std::nullopt)
+      << "a health check had asked it while it was a replica";
+  EXPECT_EQ(fsm->on_demoted(now, now).verify, kA);
 }
 
 TEST_F(SentinelFsmTest, OnceAMajorityHasFollowedItMayLeadBack) {

@@ -289,6 +289,12 @@ Millis Crowd::all_writing_after(Moment moment) const {
   return std::chrono::ceil<Millis>(slowest);
 }
 
+Millis Crowd::first_write_after(Moment moment) const {
+  const auto first = std::lower_bound(write_moments_.begin(), write_moments_.end(), moment);
+  if (first == write_moments_.end()) return Millis::max();
+  return std::chrono::ceil<Millis>(*first - moment);
+}
+
 Millis Crowd::longest_reading_gap(Moment from, Moment to) const {
   return longest_gap(read_moments_, from, to);
 }

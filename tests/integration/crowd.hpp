@@ -79,6 +79,8 @@ class Crowd {
   std::uint64_t reads() const { return read_moments_.size(); }
   /// How long after `moment` the last of the clients had its first write acknowledged.
   Millis all_writing_after(Moment moment) const;
+  /// How long after `moment` the first write of anybody was acknowledged.
+  Millis first_write_after(Moment moment) const;
   /// The longest time within [from, to] in which nobody read a settled key.
   Millis longest_reading_gap(Moment from, Moment to) const;
   Millis longest_writing_gap(Moment from, Moment to) const;

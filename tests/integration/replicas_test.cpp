@@ -1,5 +1,8 @@
 // A primary with replicas: reads are spread evenly, nobody is told of a replica's troubles, and
 // nothing is older than promised.
+#include <gmock/gmock.h>
+
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <thread>
@@ -354,6 +357,31 @@ TEST_F(Replicas, ReplicasThatComeAreFoundWhenThePrimaryNamesThem) {
   for (int i = 0; i < 300; ++i) {
     ASSERT_FALSE(client("GET", fresh_key()).is_error());
     std::this_thread::sleep_for(2ms);
+  }
+}
+
+TEST_F(Replicas, EachServerIsNamedOnTheAdminPortAndNoSeriesIsExportedTwice) {
+  pillion = std::make_unique<PillionProcess>(set.auto_url(), swift());
+  ASSERT_TRUE(pillion->wait_for_l1()) << pillion->log();
+  const std::vector<std::pair<std::string, std::string>> servers = {
+      {"127.0.0.1:" + std::to_string(set.primary().port()), "primary"},
+      {"127.0.0.1:" + std::to_string(set.replica(0).port()), "replica"},
+      {"127.0.0.1:" + std::to_string(set.replica(1).port()), "replica"}};
+  EXPECT_TRUE(eventually([&] {
+    const std::string metrics = pillion->http_get("/metrics").body;
+    return std::all_of(servers.begin(), servers.end(), [&](const auto& server) {
+      const Labels its{{"endpoint", server.first}, {"role", server.second}};
+      return metric_in(metrics, "pillion_fill_link_up", its) == 2 &&  // one of each worker's
+             metric_in(metrics, "pillion_endpoint_up", its) == 1;
+    });
+  })) << pillion->http_get("/metrics").body;
+  EXPECT_THAT(repeated_series(pillion->http_get("/metrics").body), testing::IsEmpty());
+  const std::string links = pillion->http_get("/cache/stats").body;
+  const std::string topology = pillion->http_get("/topology").body;
+  for (const auto& [name, role] : servers) {
+    const std::string pair = "\"endpoint\":\"" + name + "\",\"role\":\"" + role + "\"";
+    EXPECT_THAT(links, testing::HasSubstr(pair));
+    EXPECT_THAT(topology, testing::HasSubstr("{\"name\":\"" + name + "\""));
   }
 }
 

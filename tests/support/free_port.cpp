@@ -3,10 +3,14 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cstddef>
+#include <cstring>
 #include <random>
 #include <stdexcept>
+#include <string>
 
 namespace pillion::test {
 namespace {
@@ -21,6 +25,22 @@ bool can_bind(std::uint16_t port) {
   const bool free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   close(fd);
   return free;
+}
+
+/// False when another test has it, also one whose server is down just now and will come back: a
+/// stranger on its port would be taken for it, by Sentinels for example, and be given other data.
+/// The claim is a name in the abstract namespace of UNIX sockets, and ends with this process.
+bool claim(std::uint16_t port) {
+  const std::string name = "pillion-test-port-" + std::to_string(port);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path + 1, name.data(), name.size());
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0) return true;
+  close(fd);
+  return false;
 }
 
 template <class Suits>
@@ -41,12 +61,13 @@ constexpr int kBusDistance = 10'000;
 }  // namespace
 
 std::uint16_t free_port() {
-  return any_port(kFirst, kLast, can_bind);
+  return any_port(kFirst, kLast, [](std::uint16_t port) { return can_bind(port) && claim(port); });
 }
 
 std::uint16_t free_port_with_bus() {
   return any_port(kFirst, kLast - kBusDistance, [](std::uint16_t port) {
-    return can_bind(port) && can_bind(static_cast<std::uint16_t>(port + kBusDistance));
+    const auto bus = static_cast<std::uint16_t>(port + kBusDistance);
+    return can_bind(port) && can_bind(bus) && claim(port) && claim(bus);
   });
 }
 

@@ -1,7 +1,9 @@
 #include "tests/support/http.hpp"
 
 #include <cstdlib>
+#include <set>
 #include <sstream>
+#include <utility>
 
 #include "tests/support/resp_client.hpp"
 
@@ -43,6 +45,18 @@ double metric_in(const std::string& exposition, const std::string& name, const L
     if (carries(line.substr(0, value), labels)) sum += std::strtod(line.c_str() + value, nullptr);
   }
   return sum;
+}
+
+std::vector<std::string> repeated_series(const std::string& exposition) {
+  std::istringstream lines(exposition);
+  std::set<std::string> seen;
+  std::vector<std::string> repeated;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    std::string series = line.substr(0, line.rfind(' '));
+    if (!seen.insert(series).second) repeated.push_back(std::move(series));
+  }
+  return repeated;
 }
 
 }  // namespace pillion::test

@@ -47,8 +47,9 @@ bool PillionProcess::launch(const std::string& upstream_url, const Settings& set
                             const std::map<std::string, std::string>& environment) {
   port_ = free_port();
   admin_port_ = free_port();
-  std::vector<std::string> argv = {pillion_binary(), upstream_url, "--listen",
-                                   loopback(port_),  "--admin",    loopback(admin_port_)};
+  std::vector<std::string> argv = {pillion_binary()};
+  if (!upstream_url.empty()) argv.push_back(upstream_url);
+  argv.insert(argv.end(), {"--listen", loopback(port_), "--admin", loopback(admin_port_)});
   for (const auto& setting : settings) {
     argv.emplace_back("--set");
     argv.push_back(setting);
@@ -85,8 +86,10 @@ bool PillionProcess::wait_for_l1(Millis patience) {
   return eventually(
       [&] {
         const std::string metrics = http_get("/metrics").body;
-        if (metric_in(metrics, "pillion_fill_link_up") < metric_in(metrics, "pillion_workers")) {
-          return false;
+        const auto workers = static_cast<int>(metric_in(metrics, "pillion_workers"));
+        for (int worker = 0; worker < workers; ++worker) {
+          const Labels its{{"worker", std::to_string(worker)}};
+          if (metric_in(metrics, "pillion_fill_link_up", its) < 1) return false;
         }
         const auto before = hits();
         probe("GET", kProbeKey);

@@ -21,7 +21,7 @@ using Settings = std::vector<std::string>;
 class PillionProcess {
  public:
   /// Starts it on free ports and waits until it accepts clients; it need not have found its
-  /// upstream.
+  /// upstream. Without an URL ("") the settings say where that is.
   explicit PillionProcess(const std::string& upstream_url, Settings settings = {},
                           std::map<std::string, std::string> environment = {});
 

@@ -36,6 +36,8 @@ json::array links_of(const std::vector<state::LinkStats>& links) {
   json::array result;
   for (const state::LinkStats& link : links) {
     result.push_back(json::object{{"worker", link.worker},
+                                  {"endpoint", link.endpoint},
+                                  {"role", link.role},
                                   {"state", link.state},
                                   {"reason", link.reason},
                                   {"lease_age_seconds", link.lease_age_seconds},

@@ -137,20 +137,23 @@ void Roster::measure_lag(Member& member) {
   member.lag = std::max<state::Nanos>(last_life - member.in_step_at, 0);
 }
 
-std::vector<state::EndpointId> Roster::look(const state::EndpointTraffic& traffic,
-                                            state::Nanos now) {
-  std::vector<state::EndpointId> failing;
+Roster::Traffic Roster::look(const state::EndpointTraffic& traffic, state::Nanos now) {
+  Traffic seen;
   for (Member& member : members_) {
     const state::EndpointTraffic::Counts& counts = traffic.of(member.id);
     const TrafficSample sample{counts.successes.load(std::memory_order_relaxed),
                                counts.failures.load(std::memory_order_relaxed)};
-    if (member.judge.look(now, sample)) {
-      failing.push_back(member.id);
+    const bool fails = member.judge.look(now, sample);
+    if (const auto news = member.outage.look(now, sample, fails, member.view.up)) {
+      seen.news.emplace_back(member.node.name, *news);
+    }
+    if (fails) {
+      seen.failing.push_back(member.id);
       if (member.node.role == NodeRole::kReplica) member.rotation.eject(now);
     }
     judge(member, now);
   }
-  return failing;
+  return seen;
 }
 
 void Roster::judge_shard(std::uint16_t shard, state::Nanos now) {

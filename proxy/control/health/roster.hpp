@@ -19,6 +19,7 @@
 #include "proxy/control/health/lag_tracker.hpp"
 #include "proxy/control/health/rotation.hpp"
 #include "proxy/control/health/traffic_judge.hpp"
+#include "proxy/control/health/traffic_outage.hpp"
 #include "proxy/control/topology/address_book.hpp"
 #include "proxy/control/topology/endpoint_registry.hpp"
 #include "proxy/control/topology/layout.hpp"
@@ -47,8 +48,12 @@ class Roster {
   void set_addresses(const std::string& host, const AddressBook::Addresses& addresses);
   /// True when more than figures has changed: worth publishing at once.
   bool set_health(state::EndpointId id, const HealthView& view, state::Nanos now);
-  /// Passive checks and what only time changes. Returns servers whose traffic fails: probe them.
-  std::vector<state::EndpointId> look(const state::EndpointTraffic& traffic, state::Nanos now);
+  struct Traffic {
+    std::vector<state::EndpointId> failing;                         // probe them
+    std::vector<std::pair<std::string, TrafficOutage::News>> news;  // by name of the server
+  };
+  /// Passive checks and what only time changes.
+  Traffic look(const state::EndpointTraffic& traffic, state::Nanos now);
 
   /// Writes everything into a snapshot.
   void describe(state::TopologySnapshot& snapshot, state::Nanos now) const;
@@ -65,6 +70,7 @@ class Roster {
     HealthView view;
     Rotation rotation;
     TrafficJudge judge;
+    TrafficOutage outage = {};
     state::Nanos lag = 0;
     state::Nanos in_step_at = 0;    // a replica: then it had what its primary had
     state::Nanos link_lost_at = 0;  // when it first said that its link is down; 0: it is up

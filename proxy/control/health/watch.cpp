@@ -158,12 +158,13 @@ void Watch::on_view(state::EndpointId id, const HealthView& view) {
   const bool news = roster_.set_health(id, view, state::now());
   // Of many servers figures alone wait for the next look.
   if (news || !timer_->running) publish();
-  if (discovery_ == nullptr || view.replication.role.empty()) return;
+  if (discovery_ == nullptr) return;
   // Not from inside the checker: a new layout may end it.
-  boost::asio::post(
-      io_, [this, name = server.name, role = view.replication, asked_at = view.role_asked_at] {
-        discovery_->on_role(name, role, asked_at);
-      });
+  boost::asio::post(io_, [this, name = server.name, role = view.replication,
+                          asked_at = view.role_asked_at, answered = !view.failing] {
+    discovery_->on_probe(name, answered);
+    if (!role.role.empty()) discovery_->on_role(name, role, asked_at);
+  });
 }
 
 void Watch::on_unreachable(state::EndpointId id) {
@@ -174,12 +175,19 @@ void Watch::on_unreachable(state::EndpointId id) {
   }
 }
 
+void Watch::tell(const std::string& name, const TrafficOutage::News& news) {
+  if (news.begun) return logging::warn("upstream " + name + " fails the commands sent to it");
+  logging::info("upstream " + name + " does not fail the commands sent to it any more: " +
+                std::to_string(news.failures) + " failures in " +
+                std::to_string(news.lasted / state::kMillisecond) + " ms");
+}
+
 void Watch::look_every_sample() {
-  for (const state::EndpointId id : roster_.look(traffic_, state::now())) {
+  const Roster::Traffic seen = roster_.look(traffic_, state::now());
+  for (const auto& [name, news] : seen.news) tell(name, news);
+  for (const state::EndpointId id : seen.failing) {
     const auto found = servers_.find(id);
-    if (found == servers_.end()) continue;
-    logging::warn("upstream " + found->second.name + " fails the commands sent to it");
-    found->second.checker->on_doubt();
+    if (found != servers_.end()) found->second.checker->on_doubt();
   }
   publish();
   timer_->timer.expires_after(std::chrono::nanoseconds(TrafficJudge::kSampleEvery));

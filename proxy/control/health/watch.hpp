@@ -60,6 +60,7 @@ class Watch final : public LayoutSink {
   void on_address(const std::string& host);
   void on_view(state::EndpointId id, const HealthView& view);
   void on_unreachable(state::EndpointId id);
+  static void tell(const std::string& name, const TrafficOutage::News& news);
   void look_every_sample();
   void publish();
   const HealthSettings& demands(state::NodeRole role) const;

@@ -56,9 +56,9 @@ constexpr std::array<MetricSpec, kRows> kCatalog = {{
     {Metric::kFenceTimeouts, "pillion_fence_timeouts_total", kCounter, {"", ""},
      "Fences that ended in a flush because the fill link did not answer in time."},
 
-    {Metric::kFillLinkUp, "pillion_fill_link_up", kGauge, {"worker", ""},
-     "1 while the worker's link for fills and invalidations is live; the cache answers nothing fetched over a link that is not."},
-    {Metric::kFillLinkLeaseAge, "pillion_fill_link_lease_age_seconds", kGauge, {"worker", ""},
+    {Metric::kFillLinkUp, "pillion_fill_link_up", kGauge, {"worker", "endpoint", "role"},
+     "1 while the worker's link to the server for fills and invalidations is live; the cache answers nothing fetched over a link that is not."},
+    {Metric::kFillLinkLeaseAge, "pillion_fill_link_lease_age_seconds", kGauge, {"worker", "endpoint", "role"},
      "Time since the link last proved to have seen every invalidation; 0 while it is not live."},
     {Metric::kFillLinkProbes, "pillion_fill_link_probes_total", kCounter, {"", ""},
      "Probes sent to renew leases."},

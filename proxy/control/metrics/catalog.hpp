@@ -109,7 +109,7 @@ struct MetricSpec {
   Metric id;
   std::string_view name;
   MetricType type;
-  std::array<std::string_view, 2> labels;  // unused ones are empty
+  std::array<std::string_view, 3> labels;  // unused ones are empty
   std::string_view help;
 };
 

@@ -144,11 +144,16 @@ void add_cache(Page& page, const WorkerCounters& workers, const state::CacheStat
   page.set(Metric::kFillLinkProbes, total(workers, &Counters::probes));
 }
 
+std::string_view or_unknown(const std::string& text) {
+  return text.empty() ? std::string_view("unknown") : text;
+}
+
 void add_links(Page& page, const std::vector<state::LinkStats>& links) {
   for (const state::LinkStats& link : links) {
     const std::string worker = std::to_string(link.worker);
-    page.set(Metric::kFillLinkUp, link.state == "live" ? 1 : 0, {worker});
-    page.set(Metric::kFillLinkLeaseAge, link.lease_age_seconds, {worker});
+    const Values labels = {worker, link.endpoint, or_unknown(link.role)};
+    page.set(Metric::kFillLinkUp, link.state == "live" ? 1 : 0, labels);
+    page.set(Metric::kFillLinkLeaseAge, link.lease_age_seconds, labels);
   }
 }
 
@@ -164,10 +169,6 @@ void add_clients(Page& page, const WorkerCounters& workers) {
   page.set(Metric::kProtocolErrors, total(workers, &Counters::protocol_errors_client), {"client"});
   page.set(Metric::kProtocolErrors, total(workers, &Counters::protocol_errors_upstream),
            {"upstream"});
-}
-
-std::string_view or_unknown(const std::string& text) {
-  return text.empty() ? std::string_view("unknown") : text;
 }
 
 void add_upstream(Page& page, const WorkerCounters& workers,

@@ -35,6 +35,8 @@ class Discovery {
   /// What the health check of the server of that name hears of its role.
   virtual void on_role(const std::string& /*name*/, const RoleReply& /*role*/,
                        state::Nanos /*asked_at*/) {}
+  /// Whether its latest probe was answered, told when that or anything else of its health changes.
+  virtual void on_probe(const std::string& /*name*/, bool /*answered*/) {}
   virtual void stop() = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "proxy/control/topology/parse_sentinel.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "proxy/control/topology/role_reply.hpp"
@@ -7,13 +9,18 @@
 namespace pillion::control {
 namespace {
 
-bool has_word(std::string_view text, std::string_view word) {
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = std::min(text.find(' ', start), text.size());
-    if (text.substr(start, end - start) == word) return true;
+    if (end > start) words.push_back(text.substr(start, end - start));
     start = end + 1;
   }
-  return false;
+  return words;
+}
+
+bool has_word(const std::vector<std::string_view>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 }  // namespace
@@ -43,7 +50,24 @@ std::vector<SentinelPeer> parse_peers(ReplyView reply) {
 
 bool is_event_of(ReplyView message, std::string_view master) {
   return message.size() == 3 && message[0].text() == "message" &&
-         has_word(message[2].text(), master);
+         has_word(words_of(message[2].text()), master);
+}
+
+std::optional<config::HostPort> parse_nominee(ReplyView message) {
+  if (message.size() != 3) return std::nullopt;
+  const std::string_view event = message[1].text();
+  const std::vector<std::string_view> words = words_of(message[2].text());
+  // "slave <name> <host> <port> @ <primary...>" and "<primary> <old host> <old port> <host>
+  // <port>".
+  std::size_t host = 0;
+  if ((event == "+selected-slave" || event == "+promoted-slave") && words.size() >= 4) host = 2;
+  if (event == "+switch-master" && words.size() == 5) host = 3;
+  if (host == 0) return std::nullopt;
+  const std::string_view text = words[host + 1];
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
+  return config::HostPort{std::string(words[host]), port};
 }
 
 }  // namespace pillion::control

@@ -30,4 +30,8 @@ std::vector<SentinelPeer> parse_peers(ReplyView reply);
 /// (+switch-master) as the first word.
 bool is_event_of(ReplyView message, std::string_view master);
 
+/// Which server such an event (is_event_of) says to be the new primary, or about to be made it:
+/// +selected-slave, +promoted-slave, +switch-master; nothing for all others.
+std::optional<config::HostPort> parse_nominee(ReplyView message);
+
 }  // namespace pillion::control

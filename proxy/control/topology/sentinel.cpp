@@ -32,9 +32,10 @@ std::vector<std::string> questions(const std::string& master) {
 /// Events after which something about the primary, its replicas or the sentinels may be different.
 std::string subscription() {
   std::string request;
-  resp::append_request(request, {"SUBSCRIBE", "+switch-master", "+promoted-slave", "+failover-end",
-                                 "+sdown", "-sdown", "+odown", "+slave", "+sentinel", "+reboot",
-                                 "+config-update-from", "+convert-to-slave"});
+  resp::append_request(
+      request, {"SUBSCRIBE", "+switch-master", "+selected-slave", "+promoted-slave",
+                "+failover-end", "+sdown", "-sdown", "+odown", "+slave", "+sentinel", "+reboot",
+                "+config-update-from", "+convert-to-slave"});
   return request;
 }
 
@@ -76,9 +77,16 @@ void Sentinel::refresh() {
   perform(fsm_.on_hint(state::now()));
 }
 
-void Sentinel::on_role(const std::string& name, const RoleReply& role, state::Nanos) {
+void Sentinel::on_role(const std::string& name, const RoleReply& role, state::Nanos asked_at) {
   const auto& primary = fsm_.primary();
-  if (primary && name == print_host(*primary) && role.role == "slave") refresh();
+  if (primary && name == print_host(*primary) && role.role == "slave") {
+    perform(fsm_.on_demoted(state::now(), asked_at));
+  }
+}
+
+void Sentinel::on_probe(const std::string& name, bool answered) {
+  const auto& primary = fsm_.primary();
+  if (primary && name == print_host(*primary)) perform(fsm_.on_probe(state::now(), answered));
 }
 
 void Sentinel::stop() {
@@ -172,7 +180,9 @@ void Sentinel::listen(Link& link) {
                        [this, failed](std::variant<HiredisReply, std::string> result) {
                          if (auto* error = std::get_if<std::string>(&result)) return failed(*error);
                          const auto& message = std::get<HiredisReply>(result);
-                         if (is_event_of(message.view(), settings_.fsm.master)) refresh();
+                         if (is_event_of(message.view(), settings_.fsm.master)) {
+                           on_event(message.view());
+                         }
                        });
   };
   link.events.connect(
@@ -190,6 +200,12 @@ void Sentinel::listen(Link& link) {
       });
 }
 
+void Sentinel::on_event(ReplyView message) {
+  const auto nominee = parse_nominee(message);
+  if (!nominee) return refresh();
+  perform(fsm_.on_nomination(state::now(), *nominee));
+}
+
 void Sentinel::verify(const HostPort& server) {
   const auto tell = [this, server](const std::string& role, const std::string& why) {
     perform(fsm_.on_role(state::now(), server, role, why));
@@ -199,7 +215,7 @@ void Sentinel::verify(const HostPort& server) {
   std::string question;
   resp::append_request(question, {"ROLE"});
   candidate_ = server;
-  verifier_->close();
+  if (verifier_->busy()) verifier_->close();
   verifier_->start(endpoint, {question}, [tell](Interview::Answers answers) {
     if (const auto* error = std::get_if<std::string>(&answers)) return tell({}, *error);
     const HiredisReply& reply = std::get<std::vector<HiredisReply>>(answers).front();

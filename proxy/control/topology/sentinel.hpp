@@ -1,7 +1,7 @@
 // The shell of SentinelFsm: asks sentinels, listens to their events, verifies with ROLE.
 //
-// To each sentinel one connection for questions and one for its events, which are hints only: what
-// counts is what sentinels answer. Sentinels are shown their own credentials, servers theirs.
+// To each sentinel one connection for questions and one for its events, which say where to look:
+// what counts is what servers answer. Sentinels are shown their own credentials, servers theirs.
 #pragma once
 
 #include <map>
@@ -31,6 +31,7 @@ class Sentinel : public Discovery {
   void start() override;
   void refresh() override;
   void on_role(const std::string& name, const RoleReply& role, state::Nanos asked_at) override;
+  void on_probe(const std::string& name, bool answered) override;
   void stop() override;
 
  private:
@@ -42,6 +43,7 @@ class Sentinel : public Discovery {
   void ask(Link& link);
   void on_answers(const config::HostPort& sentinel, Interview::Answers answers);
   void listen(Link& link);
+  void on_event(ReplyView message);
   void verify(const config::HostPort& server);
 
   boost::asio::io_context& io_;

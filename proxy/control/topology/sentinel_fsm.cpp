@@ -39,8 +39,7 @@ SentinelStep SentinelFsm::on_start(state::Nanos now) {
 
 SentinelStep SentinelFsm::on_timer(state::Nanos now) {
   SentinelStep next = decide(now);
-  const state::Nanos every = now < hurry_until_ ? kHurryEvery : settings_.poll_every;
-  if (!polled_ || now - polled_at_ >= every) {
+  if (!polled_ || now - polled_at_ >= interval(now)) {
     polled_ = true;
     polled_at_ = now;
     next.poll = true;
@@ -78,16 +77,37 @@ void SentinelFsm::note_unreachable(const HostPort& sentinel, const std::string& 
   if (Voter* voter = find(sentinel)) voter->error = why;
 }
 
+SentinelStep SentinelFsm::on_nomination(state::Nanos now, const HostPort& server) {
+  nomination_ = Nomination{server, now};
+  return on_hint(now);
+}
+
+SentinelStep SentinelFsm::on_probe(state::Nanos now, bool answered) {
+  if (answered) {
+    unreachable_since_.reset();
+    return step(now);
+  }
+  if (!unreachable_since_) unreachable_since_ = now;
+  return on_hint(now);
+}
+
+SentinelStep SentinelFsm::on_demoted(state::Nanos now, state::Nanos asked_at) {
+  if (asked_at > left_at_) left_.reset();
+  return on_hint(now);
+}
+
 SentinelStep SentinelFsm::on_role(state::Nanos now, const HostPort& server, const std::string& role,
                                   const std::string& why) {
   if (verifying_ != server) return step(now);
   verifying_.reset();
-  if (role == "master" && agreement(now).primary == server) {
-    primary_ = server;
-    refused_.clear();
-    hurry_until_ = 0;
+  const Agreement agreed = agreement(now);
+  const auto wanted = candidates(now, agreed);
+  const bool is_wanted = std::find(wanted.begin(), wanted.end(), server) != wanted.end();
+  if (role == "master" && is_wanted) {
+    switch_to(server, now, agreed.primary == server);
     return decide(now);
   }
+  refused_server_ = server;
   refused_ =
       print_host(server) + (role == "master" ? " is no longer agreed on"
                             : role.empty()   ? " is said to be the primary: " + why
@@ -101,14 +121,28 @@ SentinelStep SentinelFsm::on_role(state::Nanos now, const HostPort& server, cons
   return next;
 }
 
+void SentinelFsm::switch_to(const HostPort& server, state::Nanos now, bool agreed) {
+  left_ = agreed ? std::nullopt : primary_;
+  left_at_ = now;
+  primary_ = server;
+  refused_.clear();
+  refused_server_.reset();
+  nomination_.reset();
+  unreachable_since_.reset();
+  hurry_until_ = agreed ? 0 : now + kHurryFor;
+}
+
 SentinelStep SentinelFsm::decide(state::Nanos now) {
   SentinelStep next = step(now);
   const Agreement agreed = agreement(now);
-  if (agreed.primary && agreed.primary != primary_) {
-    // A refused one is asked again with the next poll's answers, which come in a hurry.
+  if (primary_ && agreed.primary == primary_) left_.reset();
+  const auto wanted = candidates(now, agreed);
+  if (!wanted.empty()) {
+    // A refused one is asked again with the next poll's answers, which come in a hurry; of several
+    // another is tried first.
     if (!verifying_) {
-      verifying_ = agreed.primary;
-      next.verify = agreed.primary;
+      verifying_ = wanted.size() > 1 && wanted[0] == refused_server_ ? wanted[1] : wanted[0];
+      next.verify = verifying_;
     }
     if (primary_) return next;
   }
@@ -120,10 +154,60 @@ SentinelStep SentinelFsm::decide(state::Nanos now) {
   return next;
 }
 
+/// Who becomes the primary as soon as he says that he is one.
+std::vector<HostPort> SentinelFsm::candidates(state::Nanos now, const Agreement& agreed) const {
+  std::vector<HostPort> wanted;
+  const auto add = [&wanted](const HostPort& server) {
+    if (std::find(wanted.begin(), wanted.end(), server) == wanted.end()) wanted.push_back(server);
+  };
+  if (agreed.primary && agreed.primary != primary_) {
+    if (agreed.primary != left_ || may_go_back(now)) add(*agreed.primary);
+    return wanted;
+  }
+  if (!primary_ || !unreachable_since_) return wanted;
+  if (nominated(now) && is_replica(nomination_->server)) add(nomination_->server);
+  for (const auto& [sentinel, voter] : voters_) {
+    if (!fresh(voter, now) || !voter.answer->primary) continue;
+    const HostPort& named = *voter.answer->primary;
+    if (is_replica(named) && (named != left_ || may_go_back(now))) add(named);
+  }
+  return wanted;
+}
+
+bool SentinelFsm::may_go_back(state::Nanos now) const {
+  if (names(*primary_, now)) return false;
+  return unreachable_since_.has_value() || now - left_at_ >= kNominationFor;
+}
+
+bool SentinelFsm::names(const HostPort& server, state::Nanos now) const {
+  return std::any_of(voters_.begin(), voters_.end(), [&](const auto& known) {
+    return fresh(known.second, now) && known.second.answer->primary == server;
+  });
+}
+
+bool SentinelFsm::is_replica(const HostPort& server) const {
+  const std::string name = print_host(server);
+  return std::any_of(layout_.nodes.begin(), layout_.nodes.end(), [&](const LayoutNode& node) {
+    return node.role == state::NodeRole::kReplica && node.name == name;
+  });
+}
+
+bool SentinelFsm::nominated(state::Nanos now) const {
+  return nomination_ && now - nomination_->at < kNominationFor;
+}
+
+/// Between two polls.
+state::Nanos SentinelFsm::interval(state::Nanos now) const {
+  const state::Nanos long_outage = std::min(settings_.poll_every, kLongOutageEvery);
+  if (unreachable_since_ && !nominated(now)) {
+    return now - *unreachable_since_ < kBriskFor ? kHurryEvery : long_outage;
+  }
+  return now < hurry_until_ || unreachable_since_ ? kHurryEvery : settings_.poll_every;
+}
+
 SentinelStep SentinelFsm::step(state::Nanos now) {
   SentinelStep next;
-  const state::Nanos every = now < hurry_until_ ? kHurryEvery : settings_.poll_every;
-  next.wake_at = polled_at_ + every;
+  next.wake_at = polled_at_ + interval(now);
   return next;
 }
 
@@ -231,6 +315,14 @@ void SentinelFsm::build_layout(state::Nanos now) {
   }
   const bool same = !layout_.nodes.empty() && layout_.nodes.front().name == print_host(*primary_);
   if (!told && same) return;  // nobody to ask: those known last
+  if (!told) {
+    // Ahead of the sentinels' lists: the same servers, with the roles of two of them exchanged.
+    for (const LayoutNode& node : layout_.nodes) {
+      if (node.name == print_host(*primary_)) continue;
+      replicas.push_back(node);
+      replicas.back().role = state::NodeRole::kReplica;
+    }
+  }
   // Sentinels list them in no order: what did not change should look as before.
   std::sort(replicas.begin(), replicas.end(),
             [](const LayoutNode& a, const LayoutNode& b) { return a.name < b.name; });

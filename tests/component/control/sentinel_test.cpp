@@ -134,6 +134,45 @@ TEST_F(SentinelDiscovery, AnEventAloneMovesNothing) {
   EXPECT_TRUE(primary_is(second));
 }
 
+TEST_F(SentinelDiscovery, ASelectedReplicaIsThePrimaryAsSoonAsItSaysSoOnceTheOldOneIsGone) {
+  start_with(3);
+  ASSERT_TRUE(primary_is(first));
+  ASSERT_TRUE(serves(local_name(second)));
+  ASSERT_TRUE(all_are_heard());
+  const auto select = [&] {
+    sentinels[2].push(
+        array({bulk("message"), bulk("+selected-slave"),
+               bulk("slave " + local_name(second) + " 127.0.0.1 " + std::to_string(second.port()) +
+                    " @ mymaster 127.0.0.1 " + std::to_string(first.port()))}));
+  };
+  const auto polls = [&] { return sentinels[0].asked("SENTINEL GET-MASTER-ADDR-BY-NAME"); };
+  const auto are_polled = [&](int times) {
+    const int asked = polls();
+    return eventually([&] {
+      refresh.ask(state::RefreshReason::kReadonly);  // a hurry ends after a while
+      return polls() >= asked + times;
+    });
+  };
+  be_primary(second);  // by mistake: the old one answers
+  select();
+  ASSERT_TRUE(are_polled(10));
+  EXPECT_EQ(snapshot()->primary.name, local_name(first));
+  be_replica(second, first);
+  for (const char* question : {"PING", "ROLE", "INFO"}) first.answer(question, "");
+  ASSERT_TRUE(becomes_down());
+  select();
+  ASSERT_TRUE(are_polled(3));
+  EXPECT_EQ(snapshot()->primary.name, local_name(first)) << "its role is slave";
+  be_primary(second);
+  EXPECT_TRUE(primary_is(second, 500ms)) << "every sentinel still names the old one";
+  EXPECT_EQ(snapshot()->failovers, 1U);
+  // The old one comes back as what it was, before it hears that it is no primary any more.
+  answer_probes(first, "first again");
+  be_primary(first);
+  ASSERT_TRUE(are_polled(10));
+  EXPECT_EQ(snapshot()->primary.name, local_name(second));
+}
+
 TEST_F(SentinelDiscovery, ARefusedWriteHasThemAskedAgain) {
   start_with(3);
   ASSERT_TRUE(primary_is(first));

@@ -25,7 +25,9 @@ class FakeDataPlane : public state::DataPlaneOps {
   state::Counters& worker(std::size_t i) { return workers_[i]; }
 
   state::CacheStats cache;
-  std::vector<state::LinkStats> links = {{0, "live", "", 0.25, 3}, {1, "down", "refused", 0, 4}};
+  std::vector<state::LinkStats> links = {{0, "live", "", 0.25, 3, "redis:6379", "primary"},
+                                         {0, "live", "", 0.5, 2, "replica:6379", "replica"},
+                                         {1, "down", "refused", 0, 4, "redis:6379", "primary"}};
   std::atomic<bool> is_draining{false};
   std::atomic<bool> is_ready{true};
 

@@ -33,11 +33,15 @@ TEST(JsonPages, CacheStats) {
   EXPECT_EQ(page.at("bypasses").at("rule").to_number<int>(), 5);
   EXPECT_DOUBLE_EQ(page.at("hit_ratio").to_number<double>(), 0.75);
   const json::array& links = page.at("links").as_array();
-  ASSERT_EQ(links.size(), 2U);
+  ASSERT_EQ(links.size(), 3U);
+  EXPECT_EQ(links[0].at("endpoint").as_string(), "redis:6379");
+  EXPECT_EQ(links[0].at("role").as_string(), "primary");
+  EXPECT_EQ(links[1].at("endpoint").as_string(), "replica:6379");
+  EXPECT_EQ(links[1].at("role").as_string(), "replica");
   EXPECT_EQ(links[0].at("state").as_string(), "live");
   EXPECT_DOUBLE_EQ(links[0].at("lease_age_seconds").to_number<double>(), 0.25);
-  EXPECT_EQ(links[1].at("reason").as_string(), "refused");
-  EXPECT_EQ(links[1].at("generation").to_number<int>(), 4);
+  EXPECT_EQ(links[2].at("reason").as_string(), "refused");
+  EXPECT_EQ(links[2].at("generation").to_number<int>(), 4);
 }
 
 TEST(JsonPages, NoLookupsNoRatio) {

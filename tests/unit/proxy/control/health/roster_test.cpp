@@ -312,18 +312,18 @@ TEST_F(RosterTest, WhoComesBackHasItsIdAgainButNotItsHealth) {
 
 TEST_F(RosterTest, FailingTrafficTakesAReplicaOutAndHasItProbed) {
   settle();
-  EXPECT_THAT(roster.look(traffic, now), testing::IsEmpty());
+  EXPECT_THAT(roster.look(traffic, now).failing, testing::IsEmpty());
   pass(TrafficJudge::kSampleEvery);
   traffic.of(id("r1:1")).failures += 5;
   traffic.of(id("p:1")).failures += 5;
-  EXPECT_THAT(roster.look(traffic, now), ElementsAre(id("p:1"), id("r1:1")));
+  EXPECT_THAT(roster.look(traffic, now).failing, ElementsAre(id("p:1"), id("r1:1")));
   EXPECT_FALSE(node_at("r1:1").in_rotation);
   EXPECT_TRUE(node_at("r2:1").in_rotation);
   EXPECT_TRUE(node_at("p:1").up) << "a primary has no substitute: probes decide";
   for (int i = 0; i < 6; ++i) {
     pass(TrafficJudge::kSampleEvery);
     good("r1:1", "slave", 100);
-    EXPECT_THAT(roster.look(traffic, now), testing::IsEmpty());
+    EXPECT_THAT(roster.look(traffic, now).failing, testing::IsEmpty());
   }
   EXPECT_TRUE(node_at("r1:1").in_rotation) << "it comes back by itself";
 }

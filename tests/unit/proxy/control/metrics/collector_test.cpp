@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -150,9 +151,15 @@ TEST_F(CollectorTest, StateOfTheDataPlaneAndTheUpstream) {
   EXPECT_EQ(value("pillion_cache_evictions_total"), "7");
   EXPECT_EQ(value("pillion_cache_expirations_total"), "8");
   EXPECT_EQ(value("pillion_cache_flights"), "3");
-  EXPECT_EQ(value("pillion_fill_link_up{worker=\"0\"}"), "1");
-  EXPECT_EQ(value("pillion_fill_link_up{worker=\"1\"}"), "0");
-  EXPECT_EQ(value("pillion_fill_link_lease_age_seconds{worker=\"0\"}"), "0.25");
+  const auto link = [this](const std::string& name, const std::string& labels) {
+    return value("pillion_fill_link_" + name + "{" + labels + "}");
+  };
+  const std::string primary = ",endpoint=\"redis:6379\",role=\"primary\"";
+  const std::string replica = ",endpoint=\"replica:6379\",role=\"replica\"";
+  EXPECT_EQ(link("up", "worker=\"0\"" + primary), "1");
+  EXPECT_EQ(link("up", "worker=\"1\"" + primary), "0");
+  EXPECT_EQ(link("lease_age_seconds", "worker=\"0\"" + primary), "0.25");
+  EXPECT_EQ(link("lease_age_seconds", "worker=\"0\"" + replica), "0.5");
   EXPECT_EQ(value("pillion_upstream_up{endpoint=\"redis:6379\",role=\"master\"}"), "1");
   EXPECT_EQ(value("pillion_upstream_info{version=\"7.0.15\",mode=\"standalone\"}"), "1");
   EXPECT_EQ(value("pillion_upstream_probe_latency_seconds"), "0.0005");
@@ -207,6 +214,17 @@ TEST_F(CollectorTest, NothingSecretIsExported) {
   config.upstream.url = "redis://user:hunter2@redis:6379";
   config.upstream.password = "hunter2";
   EXPECT_THAT(text(), testing::Not(HasSubstr("hunter2")));
+}
+
+TEST_F(CollectorTest, NoSeriesIsExportedTwice) {
+  std::istringstream lines(text());
+  std::set<std::string> seen;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    const std::string series = line.substr(0, line.rfind(' '));
+    EXPECT_TRUE(seen.insert(series).second) << series;
+  }
+  EXPECT_GT(seen.size(), catalog().size() / 2);
 }
 
 TEST_F(CollectorTest, StaysWithinTheSeriesBudgetOfASidecar) {

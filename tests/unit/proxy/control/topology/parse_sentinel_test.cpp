@@ -19,6 +19,11 @@ std::string peer(const std::string& ip, const std::string& port, const std::stri
                 bulk("1")});
 }
 
+std::optional<config::HostPort> nominee(const std::string& channel, const std::string& text) {
+  const HiredisReply reply = read_reply(array({bulk("message"), bulk(channel), bulk(text)}));
+  return parse_nominee(reply.view());
+}
+
 bool event(const std::string& channel, const std::string& text,
            const std::string& kind = "message") {
   const HiredisReply reply = read_reply(array({bulk(kind), bulk(channel), bulk(text)}));
@@ -54,6 +59,20 @@ TEST(ParseSentinel, EventsOfThePrimary) {
   EXPECT_FALSE(event("+switch-master", "mymaster2 127.0.0.1 6379 127.0.0.1 6380"));
   EXPECT_FALSE(event("+sdown", "master other 127.0.0.1 6379"));
   EXPECT_FALSE(event("+switch-master", "mymaster", "subscribe"));
+}
+
+TEST(ParseSentinel, EventsThatNameANewPrimary) {
+  const config::HostPort named{"127.0.0.1", 6380};
+  const std::string slave = "slave 127.0.0.1:6380 127.0.0.1 6380 @ mymaster 127.0.0.1 6379";
+  EXPECT_EQ(nominee("+selected-slave", slave), named);
+  EXPECT_EQ(nominee("+promoted-slave", slave), named);
+  EXPECT_EQ(nominee("+switch-master", "mymaster 127.0.0.1 6379 127.0.0.1 6380"), named);
+  EXPECT_EQ(nominee("+slave", slave), std::nullopt) << "only one of them";
+  EXPECT_EQ(nominee("+sdown", "master mymaster 127.0.0.1 6379"), std::nullopt);
+  EXPECT_EQ(nominee("+switch-master", "mymaster 127.0.0.1 6379 127.0.0.1"), std::nullopt);
+  EXPECT_EQ(nominee("+selected-slave", "slave x 127.0.0.1 63800000 @ mymaster h 1"), std::nullopt);
+  EXPECT_EQ(nominee("+selected-slave", "slave x 127.0.0.1 0 @ mymaster h 1"), std::nullopt);
+  EXPECT_EQ(nominee("+selected-slave", ""), std::nullopt);
 }
 
 }  // namespace

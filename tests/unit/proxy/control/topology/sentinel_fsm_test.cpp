@@ -55,7 +55,24 @@ class SentinelFsmTest : public testing::Test {
   void role(const HostPort& server, const std::string& what, const std::string& why = "") {
     last = fsm->on_role(now, server, what, why);
   }
+  void nominate(const HostPort& server) {
+    last = fsm->on_nomination(now, server);
+    if (last.verify) asked = last.verify;
+  }
+  void lose_primary() { last = fsm->on_probe(now, false); }
   void pass(state::Nanos span) { now += span; }
+  /// A is gone and B, which a sentinel nominated, says that it is the primary.
+  void switch_early() {
+    settle();
+    pass(kSecond);
+    lose_primary();
+    for (int i = 1; i <= 3; ++i) answer(i, says(i, kA, 3, {kB}));
+    nominate(kB);
+    ASSERT_EQ(last.verify, kB);
+    role(kB, "master");
+    ASSERT_EQ(fsm->primary(), kB);
+    asked.reset();
+  }
 
   /// All three agree on A, with B as its replica.
   void settle() {
@@ -294,6 +311,148 @@ TEST_F(SentinelFsmTest, WithoutAPrimaryTheReasonIsTold) {
   EXPECT_TRUE(last.layout);
   EXPECT_EQ(fsm->layout().trouble, "10.0.0.1:6379 is said to be the primary: Connection refused");
   EXPECT_LE(last.wake_at - now, SentinelFsm::kHurryEvery);
+}
+
+TEST_F(SentinelFsmTest, OneVoiceIsEnoughWhileThePrimaryCannotBeReached) {
+  settle();
+  pass(kSecond);
+  answer(1, says(1, kB, 3, {kA}));
+  EXPECT_EQ(last.verify, std::nullopt) << "the primary answers";
+  lose_primary();
+  EXPECT_EQ(last.verify, kB);
+  EXPECT_EQ(fsm->primary(), kA);
+  role(kB, "master");
+  EXPECT_TRUE(last.layout);
+  EXPECT_EQ(fsm->primary(), kB);
+  EXPECT_FALSE(last.confirmed) << "no majority has said so";
+}
+
+TEST_F(SentinelFsmTest, ButNotAgainForAPrimaryThatIsBackBeforeTheAnswer) {
+  settle();
+  answer(1, says(1, kB, 3, {kA}));
+  lose_primary();
+  ASSERT_EQ(last.verify, kB);
+  fsm->on_probe(now, true);
+  role(kB, "master");
+  EXPECT_EQ(fsm->primary(), kA);
+}
+
+TEST_F(SentinelFsmTest, OneVoiceForAStrangerIsNotEnough) {
+  settle();
+  lose_primary();
+  answer(1, says(1, kC, 3, {kA}));
+  EXPECT_EQ(last.verify, std::nullopt) << "no replica of ours";
+  nominate(kC);
+  EXPECT_EQ(last.verify, std::nullopt);
+  answer(2, says(2, kC, 3, {kA}));
+  EXPECT_EQ(last.verify, kC) << "but a majority is";
+}
+
+TEST_F(SentinelFsmTest, ANomineeIsAskedUntilItIsPromoted) {
+  settle();
+  pass(kSecond);
+  lose_primary();
+  nominate(kB);
+  EXPECT_EQ(last.verify, kB);
+  role(kB, "slave");
+  EXPECT_EQ(fsm->primary(), kA);
+  EXPECT_LE(last.wake_at, now + SentinelFsm::kHurryEvery);
+  pass(SentinelFsm::kHurryEvery);
+  last = fsm->on_timer(now);
+  EXPECT_TRUE(last.poll);
+  EXPECT_EQ(last.verify, kB);
+  role(kB, "master");
+  EXPECT_TRUE(last.layout);
+  EXPECT_THAT(names(), ElementsAre("10.0.0.2:6379", "10.0.0.1:6379"))
+      << "no sentinel lists its replicas yet: those known last";
+  EXPECT_EQ(fsm->layout().nodes[1].role, state::NodeRole::kReplica);
+}
+
+TEST_F(SentinelFsmTest, ANominationMovesNothingWhileThePrimaryAnswersAndDoesNotLast) {
+  settle();
+  nominate(kB);
+  EXPECT_EQ(last.verify, std::nullopt);
+  EXPECT_TRUE(fsm->on_timer(now + SentinelFsm::kHurryEvery).poll) << "but is a hint";
+  pass(SentinelFsm::kNominationFor);
+  lose_primary();
+  EXPECT_EQ(last.verify, std::nullopt);
+}
+
+TEST_F(SentinelFsmTest, OfTwoThatAreNamedEachIsAsked) {
+  make(3);
+  for (int i = 1; i <= 3; ++i) answer(i, says(i, kA, 3, {kB, kC}));
+  role(kA, "master");
+  lose_primary();
+  nominate(kB);
+  ASSERT_EQ(last.verify, kB);
+  role(kB, "", "Connection refused");
+  answer(1, says(1, kC, 3, {kB}));
+  EXPECT_EQ(last.verify, kC);
+  role(kC, "slave");
+  EXPECT_EQ(fsm->on_timer(now).verify, kB);
+}
+
+TEST_F(SentinelFsmTest, APrimaryThatWasLeftEarlyIsNotGoneBackToWhileTheNewOneIsNamed) {
+  switch_early();
+  answer(1, says(1, kB, 3, {kA}));
+  for (int round = 0; round < 100; ++round) {  // A is restarted, and two sentinels have not heard
+    pass(kSecond);
+    answer(1, says(1, kB, 3, {kA}));
+    answer(2, says(2, kA, 3, {kB}));
+    answer(3, says(3, kA, 3, {kB}));
+    EXPECT_EQ(asked, std::nullopt);
+  }
+  EXPECT_EQ(fsm->primary(), kB);
+  answer(2, says(2, kB, 3, {kA}));
+  EXPECT_TRUE(last.confirmed);
+}
+
+TEST_F(SentinelFsmTest, NorBeforeASentinelHadTheTimeToNameTheNewOne) {
+  switch_early();
+  for (int i = 1; i <= 3; ++i) answer(i, says(i, kA, 3, {kB}));
+  EXPECT_EQ(asked, std::nullopt);
+  pass(SentinelFsm::kNominationFor);
+  for (int i = 1; i <= 3; ++i) answer(i, says(i, kA, 3, {kB}));
+  EXPECT_EQ(asked, kA) << "the failover was given up: the sentinels are right";
+}
+
+TEST_F(SentinelFsmTest, ANewPrimaryThatIsMadeAReplicaAgainIsLeftAtOnce) {
+  switch_early();
+  for (int i = 1; i <= 3; ++i) answer(i, says(i, kA, 3, {kB}));
+  ASSERT_EQ(asked, std::nullopt);
+  const state::Nanos switched = now;
+  pass(kMillisecond);
+  EXPECT_EQ(fsm->on_demoted(now, switched - 1).verify, std::nullopt)
+      << "a health check had asked it while it was a replica";
+  EXPECT_EQ(fsm->on_demoted(now, now).verify, kA);
+}
+
+TEST_F(SentinelFsmTest, OnceAMajorityHasFollowedItMayLeadBack) {
+  switch_early();
+  for (int i = 1; i <= 3; ++i) answer(i, says(i, kB, 3, {kA}));
+  pass(kSecond);
+  answer(1, says(1, kA, 3, {kB}));
+  EXPECT_EQ(asked, std::nullopt);
+  answer(2, says(2, kA, 3, {kB}));
+  EXPECT_EQ(asked, kA);
+}
+
+TEST_F(SentinelFsmTest, AsksOftenWhileThePrimaryCannotBeReachedAndLessInALongOutage) {
+  settle();
+  pass(kSecond);
+  lose_primary();
+  EXPECT_TRUE(last.poll);
+  state::Nanos end = now + SentinelFsm::kBriskFor;
+  for (; now < end; now = last.wake_at) {
+    last = fsm->on_timer(now);
+    ASSERT_EQ(last.wake_at, now + SentinelFsm::kHurryEvery);
+  }
+  last = fsm->on_probe(now, false);
+  EXPECT_EQ(last.wake_at, now - SentinelFsm::kHurryEvery + SentinelFsm::kLongOutageEvery);
+  last = fsm->on_probe(now, true);
+  pass(SentinelFsm::kHurryFor);
+  last = fsm->on_timer(now);
+  EXPECT_EQ(last.wake_at, now + kSecond);
 }
 
 TEST_F(SentinelFsmTest, AnswersOfStrangersAreIgnored) {

@@ -218,6 +218,22 @@ TEST_F(SentinelFailover, StoppedPrimaryWakesUpAndFindsNobodyListening) {
       [&](std::size_t primary) { set.server(primary).resume(); });
 }
 
+TEST_F(Sentinel, OldPrimaryThatIsBackAtOnceAndSaysMasterIsNotGoneBackTo) {
+  start();
+  ASSERT_TRUE(set.wait_until_whole());
+  set.server(0).kill9();
+  const auto promotion = set.wait_for_promotion(0);
+  ASSERT_TRUE(writes_work(1s + kSlack));
+  set.bring_back(0);
+  RespClient client = pillion->client();
+  const Moment end = Clock::now() + 3s;
+  for (int i = 0; Clock::now() < end; ++i) {
+    ASSERT_TRUE(client("SET", "k", std::to_string(i)).is_ok());
+    ASSERT_EQ(set.server(promotion.server)("GET", "k"), std::to_string(i)) << pillion->log();
+    std::this_thread::sleep_for(2ms);
+  }
+}
+
 TEST_F(Sentinel, OrderedFailoverLosesNothing) {
   start();
   Crowd::Options options;

@@ -42,7 +42,7 @@ FillLinkFsm::Action FillLinkFsm::start(state::Nanos now) {
 FillLinkFsm::Action FillLinkFsm::on_connected(state::Nanos now) {
   status_ = Status::kHandshake;
   refused_ = false;
-  parted_ = false;
+  parted_at_ = 0;
   id_.clear();
   slots_.reset();
   leaving_.reset();

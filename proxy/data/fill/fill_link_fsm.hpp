@@ -248,7 +248,7 @@ class FillLinkFsm {
   bool cluster_ok_ = false;   // of the probe under way
   bool probe_asked_ = false;  // do not wait for the next period
   state::Nanos tried_ = 0;    // the newest sample when the latest probe was sent
-  bool parted_ = false;       // a replica from its primary, when it was last asked
+  state::Nanos parted_at_ = 0;  // a replica: asked then, it had lost its primary; 0: it has it
   state::Nanos used_until_ = 0;
   std::vector<Fetch> behind_;  // fetches that may not be asked for here any more
   state::Nanos deadline_ = 0;

@@ -138,18 +138,19 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
     return true;
   }
   if (!said->connected) {
-    // What it had been proved to have it still has: only its lease is not renewed.
-    parted_ = true;
-    if (said->syncing || options_.clock == nullptr) {
+    // What it had been proved to have it still has, and its lease goes on as it was: if the primary
+    // is gone, it may be proved anew. If the primary is there, it is left.
+    if (parted_at_ == 0) parted_at_ = operation.sent_at;
+    if (said->syncing || options_.clock == nullptr || options_.clock->latest() > parted_at_) {
       unprove("the replica is not connected to its primary");
-    } else if (const auto orphaned = options_.clock->orphaned(options_.endpoint, operation.sent_at,
-                                                              said->history, said->offset)) {
+    } else if (const auto orphaned = options_.clock->orphaned(
+                   options_.endpoint, operation.sent_at, said->history, said->offset)) {
       prove(*orphaned, now);
     }
     return true;
   }
   // What came over the new connection may have been a whole new copy.
-  if (std::exchange(parted_, false) && status_ == Status::kLive) links_.bump(options_.link);
+  if (std::exchange(parted_at_, 0) != 0 && status_ == Status::kLive) links_.bump(options_.link);
   if (options_.clock == nullptr) return true;
   if (const auto passed = options_.clock->passed(said->history, said->offset)) prove(*passed, now);
   return true;

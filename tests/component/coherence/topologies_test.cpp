@@ -139,7 +139,7 @@ TEST(Replicas, ThatLostTheirPrimaryAreNotAsked) {
   World world(replicated(1));
   world.ask(0, "GET k");
   world.node(1).set_connected(false);
-  world.tick(1, kProbePeriod);
+  world.tick(2, kProbePeriod);
   EXPECT_EQ(world.ask(0, "GET m"), "$2\r\nw0\r\n");
   EXPECT_EQ(world.fetches_of(1), 1u);
   world.stranger("SET k v1");

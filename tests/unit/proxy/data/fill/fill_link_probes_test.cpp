@@ -133,7 +133,6 @@ TEST_F(Probes, AReplicaWithoutItsPrimaryProvesNothingMore) {
   reply("$1\r\nv\r\n:-1\r\n");
   const state::Nanos proved = links_.synced_at(link());
   tick(250 * kMillisecond);
-  clock_.add(now_, "abc", 100);
   reply(replica_at(100, "down"));
   EXPECT_EQ(fsm_->status(), Status::kLive);
   EXPECT_EQ(links_.synced_at(link()), proved) << "the lease of what it has goes on as it was";
@@ -144,6 +143,18 @@ TEST_F(Probes, AReplicaWithoutItsPrimaryProvesNothingMore) {
   EXPECT_EQ(fsm_->status(), Status::kLive);
   EXPECT_EQ(links_.synced_at(link()), now_);
   EXPECT_EQ(cached("k"), "(none)") << "it may have taken over a whole new copy";
+}
+
+TEST_F(Probes, AReplicaThatAloneLostItsPrimaryIsLeft) {
+  bring_replica_up();
+  tick(250 * kMillisecond);
+  reply(replica_at(100, "down"));
+  clock_.add(now_ + 1, "abc", 100);
+  tick(250 * kMillisecond);
+  reply(replica_at(100, "down"));
+  EXPECT_EQ(fsm_->status(), Status::kUnproven);
+  EXPECT_EQ(fsm_->reason(), "the replica is not connected to its primary");
+  EXPECT_EQ(links_.generation(link()), 0u);
 }
 
 TEST_F(Probes, AReplicaThatTakesOverACopyLosesItsGeneration) {

@@ -42,4 +42,9 @@ class ReplyCursor {
 /// COHERENCE section 7.3 lets such a reply be stored as a negative entry when PTTL said -2.
 bool is_missing_reply(std::string_view frame);
 
+/// The same, or the -2 by which TTL and its kin say so. True promises nothing.
+inline bool may_say_missing(std::string_view frame) {
+  return frame == ":-2\r\n" || is_missing_reply(frame);
+}
+
 }  // namespace pillion::resp

@@ -341,6 +341,11 @@ void FillLinkFsm::finish(Operation& operation, state::Nanos now) {
   operation.resolved = true;
   if (operation.refused) {
     finish_refused(operation);
+  } else if (replica() && options_.cluster && state::holds(Invariant::kI4Cluster) &&
+             std::find(operation.pttls.begin(), operation.pttls.end(), kMissing) !=
+                 operation.pttls.end()) {
+    // I4-C: it may have left with its slot, of which a replica knows nothing.
+    resolve_lost(*operation.fetch);
   } else if (operation.fetch->multi) {
     finish_multi(operation, now);
   } else {

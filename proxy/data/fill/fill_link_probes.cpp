@@ -143,8 +143,8 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
     if (parted_at_ == 0) parted_at_ = operation.sent_at;
     if (said->syncing || options_.clock == nullptr || options_.clock->latest() > parted_at_) {
       unprove("the replica is not connected to its primary");
-    } else if (const auto orphaned = options_.clock->orphaned(
-                   options_.endpoint, operation.sent_at, said->history, said->offset)) {
+    } else if (const auto orphaned = options_.clock->orphaned(options_.endpoint, operation.sent_at,
+                                                              said->history, said->offset)) {
       prove(*orphaned, now);
     }
     return true;

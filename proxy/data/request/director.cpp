@@ -60,6 +60,8 @@ Director::ReadFrom Director::read_from(std::uint16_t shard, std::uint16_t slot,
                                        std::span<const cache::NameHash> names, state::Nanos now) {
   if (!options_.replicas || links_ == nullptr || names.empty() || !selector_.has_replicas(shard))
     return {};
+  // A replica knows nothing of keys that have left already: what it says of several may be of some.
+  if (table_.cluster() && names.size() > 1) return {state::kNoEndpoint, key_affinity()};
   const auto fresh = [&](state::EndpointId replica) {
     if (slot != route::kNoSlot && !links_->serves(replica, slot)) return false;
     return std::all_of(names.begin(), names.end(),

@@ -18,6 +18,7 @@
 
 #include "protocol/command/keys.hpp"
 #include "protocol/command/table.hpp"
+#include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/session.hpp"
 #include "proxy/net/backoff.hpp"
@@ -316,6 +317,16 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
   Slot* slot = slots_.find(to.slot);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   const auto redirect = cluster::parse_redirect(frame);
+  if (!redirect && slot->beside && !slot->begun && context_.director.cluster() &&
+      resp::may_say_missing(frame)) {
+    // I4-C: the key may be where its slot is going, of which a replica knows nothing.
+    leave_way(slot->way, 1);
+    Errand& errand = new_errand(to.slot, *slot, request);
+    make_detour(errand);
+    take_over(errand, *slot);
+    send_errand(errand, now);
+    return;
+  }
   if (!redirect || !passes_on(redirect->kind)) {
     on_replies(to.slot, frame, 1, now);
     return;

@@ -39,7 +39,7 @@ state::UpstreamError error_label(FailureKind kind) {
 Connection::Connection(UpstreamContext& context, const ChannelKey& key, bool dedicated)
     : context_(context),
       fsm_(ConnectionFsm::Options{key, context.connect_timeout, {}, !dedicated, dedicated}),
-      mux_(context.sink),
+      mux_(context.sink, key.readonly),
       socket_(context.io),
       buffer_(dedicated ? kDedicatedBuffer : kSharedBuffer),
       dedicated_(dedicated) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/cluster/redirect.hpp"
+#include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/request_parser.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/upstream/lane.hpp"
@@ -177,7 +178,7 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
       end += used;
       ++frames;
       // So does the rest of a split reply.
-      if (error || streaming_ || !partial_.empty()) break;
+      if (error || absence_is_doubtful_ || streaming_ || !partial_.empty()) break;
     }
 
     if (frames > 0) {
@@ -185,7 +186,10 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
       const Requester to = run.to;
       const bool check = run.check;
       std::string request;
-      if (!streaming_ && frames == 1 && refuses(partial_, whole)) request = request_of_next(run);
+      const bool absent =
+          absence_is_doubtful_ && (!partial_.empty() || resp::may_say_missing(whole));
+      if (!streaming_ && frames == 1 && (absent || refuses(partial_, whole)))
+        request = request_of_next(run);
       run.unanswered -= frames;
       run.answered += frames;
       outstanding_ -= frames;

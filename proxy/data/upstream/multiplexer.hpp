@@ -34,7 +34,10 @@ class Multiplexer {
  public:
   enum class Status : std::uint8_t { kOk, kPause, kProtocolError };
 
-  explicit Multiplexer(ReplySink& sink) : sink_(sink) {}
+  /// `absence_is_doubtful`: a reply that says there is nothing is handed over like a refusal: a
+  /// cluster's replica says so of keys that its primary has given away (COHERENCE I4-C).
+  explicit Multiplexer(ReplySink& sink, bool absence_is_doubtful = false)
+      : sink_(sink), absence_is_doubtful_(absence_is_doubtful) {}
 
   /// Stages one command in canonical encoding.
   void submit(std::string_view request, const Requester& to, CommandClass command_class,
@@ -104,6 +107,7 @@ class Multiplexer {
   Status on_push_bytes(std::string_view& bytes);
 
   ReplySink& sink_;
+  const bool absence_is_doubtful_;
   std::string bytes_;
   std::size_t answered_ = 0;
   std::size_t written_ = 0;

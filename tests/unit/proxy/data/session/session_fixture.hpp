@@ -36,7 +36,7 @@ namespace pillion::data::session {
 class FakeLane : public upstream::Lane {
  public:
   FakeLane(ReplySink& sink, upstream::ChannelKey key, const state::Nanos& now)
-      : key_(std::move(key)), now_(now), mux_(sink) {}
+      : key_(std::move(key)), now_(now), mux_(sink, key_.readonly) {}
 
   bool accepts_commands() const override { return alive_; }
   Failure last_failure() const override { return {failure_kind_, failure_}; }

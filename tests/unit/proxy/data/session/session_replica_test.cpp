@@ -271,6 +271,25 @@ TEST_F(SessionClusterReplica, WhatIsBeingGivenAwayIsNotReadFromReplicas) {
   EXPECT_EQ(sent_to(11), "TTL c") << "another slot";
 }
 
+TEST_F(SessionClusterReplica, WhatAReplicaDoesNotFindItsPrimaryIsAskedFor) {
+  say("TTL b|PTTL b|TTL b");
+  EXPECT_EQ(sent_to(10), "TTL b|PTTL b|TTL b");
+  reply_from(10, ":5\r\n:-2\r\n:6\r\n");
+  EXPECT_EQ(sent_to(0), "PTTL b");
+  EXPECT_EQ(heard(), ":5\r\n");
+  reply_from(0, ask(1));
+  EXPECT_EQ(lane(1).sent(), "ASKING|PTTL b") << "it had left with its slot";
+  reply_from(1, "+OK\r\n:5500\r\n");
+  EXPECT_EQ(heard(), ":5500\r\n:6\r\n");
+  expect_at_rest();
+}
+
+TEST_F(SessionClusterReplica, SeveralKeysAreReadFromTheirPrimary) {
+  say("EXISTS b {b}2");
+  EXPECT_EQ(sent_to(10), "");
+  EXPECT_EQ(sent_to(0), "EXISTS b {b}2");
+}
+
 TEST_F(SessionClusterReplica, AReplicaThatDoesNotServeTheSlotSendsOn) {
   say("TTL b");
   (void)sent_to(10);

@@ -164,9 +164,8 @@ std::vector<HostPort> SentinelFsm::candidates(state::Nanos now, const Agreement&
     if (agreed.primary != left_ || may_go_back(now)) add(*agreed.primary);
     return wanted;
   }
-  if (!primary_) return wanted;
+  if (!primary_ || !unreachable_since_) return wanted;
   if (nominated(now) && is_replica(nomination_->server)) add(nomination_->server);
-  if (!unreachable_since_) return wanted;
   for (const auto& [sentinel, voter] : voters_) {
     if (!fresh(voter, now) || !voter.answer->primary) continue;
     const HostPort& named = *voter.answer->primary;

@@ -11,13 +11,12 @@
 //                                          -> anything else: ask again, in a hurry
 //
 // A majority comes late: only the leader of a failover knows at once whom it promotes, and it says
-// so to the others when it has seen it done. What the old primary is told until then is lost, if it
-// can be told anything. So one voice is enough for a server that we know as its replica, once that
-// says itself that it is a primary: an event that names the promoted (a nomination) at any time, a
-// vote while the old primary cannot be reached:
+// so to the others when it has seen it done. Nobody loses by not waiting while the old primary
+// cannot be reached. So one voice is enough then, a vote or an event that names the promoted (a
+// nomination), for a server that we know as its replica and that says it is a primary:
 //
-//   nominated, or primary unreachable and a replica named -> verify it, every kHurryEvery
-//     -> "master": switched
+//   primary unreachable, a replica of it named -> verify it, every kHurryEvery -> "master":
+//   switched
 //
 // Until a majority has followed such an early switch the primary that was left is not gone back to
 // as long as a sentinel names the new one; nor, as none does before the leader has seen its work

@@ -198,6 +198,38 @@ TEST_F(Probes, WhoRefusesAPrimarysLinkTellsItsClock) {
   EXPECT_EQ(clock_.orphaned(1, now_ + 30, "abc", 100), std::nullopt) << "it was not the primary";
 }
 
+TEST_F(Probes, WhatAClustersReplicaDoesNotFindIsAskedForElsewhere) {
+  FillLinkOptions mine = of_replica();
+  mine.cluster = true;
+  use(mine);
+  SlotSet all = ~SlotSet{};
+  clock_.add(now_ - 5 * kMillisecond, "abc", 100, &all);
+  connect_with(greeting() + bulk("me") + "+OK\r\n" + info("cluster_state:ok\r\n") +
+               "*1\r\n*4\r\n:0\r\n:16383\r\n*3\r\n_\r\n:1\r\n" + bulk("other") +
+               "*3\r\n_\r\n:1\r\n" + bulk("me") + replica_at(100));
+  ASSERT_EQ(fsm_->status(), Status::kLive) << fsm_->reason();
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  ASSERT_EQ(get("m", 2), "(fetch)");
+  reply("$-1\r\n:-2\r\n$1\r\nv\r\n:-1\r\n");
+  EXPECT_THAT(sink_.calls(), ::testing::ElementsAre("1 lost GET k", "2 reply $1\r\nv\r\n"));
+  EXPECT_EQ(cached("k"), "(none)");
+  EXPECT_TRUE(fsm_->serves(7));
+  clock_.note_leaving(7, now_ + 1);
+  EXPECT_FALSE(fsm_->serves(7));
+}
+
+TEST_F(Probes, APrimaryThatIsReplicatedAlsoSaysWhichSlotsItGivesAway) {
+  FillLinkOptions mine = of_node();
+  mine.clock = &clock_;
+  use(mine);
+  connect_with(greeting() + bulk("me") + info("cluster_state:ok\r\n") + slots("me") +
+               bulk("aa 10.0.0.1:7000@17000 myself,master - 0 0 1 connected 0-16383 [9->-bb]\n") +
+               primary_at(1));
+  ASSERT_EQ(fsm_->status(), Status::kLive) << fsm_->reason();
+  EXPECT_TRUE(clock_.serves(8, now_));
+  EXPECT_FALSE(clock_.serves(9, now_));
+}
+
 TEST_F(Probes, WhoIsNotWhatItWasIsLeft) {
   bring_replica_up();
   tick(250 * kMillisecond);

@@ -61,6 +61,20 @@ TEST_F(MultiplexerTest, NeighboursOfOneRequesterAreAnsweredTogether) {
   EXPECT_THAT(sink_.calls(), ElementsAre("replies 1 1 -x\r\n"));
 }
 
+TEST_F(MultiplexerTest, WhatAClustersReplicaDoesNotFindIsHandedOverByItself) {
+  Multiplexer doubting{sink_, true};
+  const std::string request = "*2\r\n$3\r\nTTL\r\n$1\r\na\r\n";
+  for (int i = 0; i < 4; ++i)
+    doubting.submit(request, who(1), CommandClass::kRead, TimeLimit::kReplica, now_);
+  doubting.written(doubting.unwritten().size());
+  EXPECT_EQ(doubting.on_bytes(":5\r\n:-2\r\n$-1\r\n:0", now_), Status::kOk);
+  EXPECT_THAT(sink_.calls(),
+              ElementsAre("replies 1 1 :5\r\n", "refused 1 [" + request + "] :-2\r\n",
+                          "refused 1 [" + request + "] $-1\r\n"));
+  EXPECT_EQ(doubting.on_bytes("\r\n", now_), Status::kOk);
+  EXPECT_THAT(sink_.calls(), ElementsAre("refused 1 [" + request + "] :0\r\n"));
+}
+
 TEST_F(MultiplexerTest, RunsAreNotMergedAcrossWhatTellsThemApart) {
   read("<a>", 1);
   write("<b>", 1);                                                           // another class

@@ -62,8 +62,8 @@ class ReplySink {
   virtual void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) = 0;
 
   /// The reply to one command is an error by which a server refuses what it has not executed
-  /// (protocol/cluster/redirect.hpp), or looks like one, or says from a cluster's replica that there
-  /// is nothing: `request`, its canonical bytes, may be sent elsewhere.
+  /// (protocol/cluster/redirect.hpp), or looks like one, or says from a cluster's replica that
+  /// there is nothing: `request`, its canonical bytes, may be sent elsewhere.
   virtual void on_refused(const Requester& to, std::string_view frame,
                           std::string_view request) = 0;
 

@@ -1,59 +1,24 @@
-// A hit allocates nothing: neither by new nor by malloc (the linker wraps the latter for our code).
+// A hit allocates nothing, neither by new nor by malloc.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "proxy/data/cache/cache.hpp"
+#include "tests/support/allocation_counter.hpp"
 #include "tests/unit/proxy/data/cache/cache_fixture.hpp"
-
-namespace {
-std::size_t allocations = 0;
-}
-
-extern "C" {
-void* __real_malloc(std::size_t size);
-void* __real_calloc(std::size_t count, std::size_t size);
-void* __real_realloc(void* memory, std::size_t size);
-
-void* __wrap_malloc(std::size_t size) {
-  ++allocations;
-  return __real_malloc(size);
-}
-void* __wrap_calloc(std::size_t count, std::size_t size) {
-  ++allocations;
-  return __real_calloc(count, size);
-}
-void* __wrap_realloc(void* memory, std::size_t size) {
-  ++allocations;
-  return __real_realloc(memory, size);
-}
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  void* memory = __real_malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace pillion::cache {
 namespace {
 
+using test::allocations;
+
 class Allocations : public CacheFixture {};
 
 TEST_F(Allocations, TheCounterCounts) {
-  const std::size_t before = allocations;
+  const std::size_t before = allocations();
   put(get("k"), std::string(100, 'x'));
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(allocations(), before);
 }
 
 TEST_F(Allocations, HitsAllocateNothing) {
@@ -67,7 +32,7 @@ TEST_F(Allocations, HitsAllocateNothing) {
   std::string out;
   out.reserve(1 << 20);
   Pin pin;
-  const std::size_t before = allocations;
+  const std::size_t before = allocations();
   for (std::size_t round = 0; round < 10; ++round) {
     for (const CacheKey& key : keys) {
       const NameHash name = hash_name("some key");
@@ -81,7 +46,7 @@ TEST_F(Allocations, HitsAllocateNothing) {
       ASSERT_TRUE(cache_.peek(key, now_, [&](const Entry&, LinkId, Generation) {}));
     }
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations(), before);
 }
 
 TEST_F(Allocations, ErasuresAndRepeatedFlightsOfTheSameShapeAllocateOnlyTheirEntry) {
@@ -92,13 +57,13 @@ TEST_F(Allocations, ErasuresAndRepeatedFlightsOfTheSameShapeAllocateOnlyTheirEnt
     cache_.erase(key.name, true);
   }
   const std::string_view reply = "v";
-  const std::size_t before = allocations;
+  const std::size_t before = allocations();
   for (int i = 0; i < 100; ++i) {
     const Lookup missed = cache_.lookup(key, now_, {}, [](const Entry&) {});
     ASSERT_TRUE(cache_.complete(key.name, missed.flight, key, fill(reply), waiters_));
     cache_.erase(key.name, true);
   }
-  EXPECT_EQ(allocations - before, 100U);
+  EXPECT_EQ(allocations() - before, 100U);
 }
 
 }  // namespace

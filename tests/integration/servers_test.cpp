@@ -16,7 +16,7 @@ namespace {
 
 TEST(ReplicatedServersTest, ReplicationCanBeStalledAndForcedToStartOver) {
   ReplicatedServers set({2, true, {"--repl-backlog-size", "1mb"}});
-  EXPECT_EQ(set.primary()("ROLE").items.at(2).items.size(), 2U);
+  EXPECT_TRUE(eventually([&] { return set.primary()("ROLE").items.at(2).items.size() == 2; }));
   set.primary()("SET", "k", "1");
   ASSERT_TRUE(set.wait_until_in_step());
   EXPECT_EQ(set.replica(1)("GET", "k"), "1");

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "proxy/control/control_plane.hpp"
+#include "proxy/state/learned_commands.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/socket.hpp"
 #include "tests/unit/proxy/control/fake_data_plane.hpp"
@@ -108,7 +109,8 @@ class ControlPlaneTest : public testing::Test {
   state::EndpointTraffic traffic;
   state::RefreshRequests refresh;
   control::ControlPlaneOptions options;
-  std::unique_ptr<control::ControlPlane> plane;  // last: it refers to the others
+  state::Published<state::LearnedCommands> learned;  // where a test has commands learnt
+  std::unique_ptr<control::ControlPlane> plane;      // last: it refers to the others
 };
 
 }  // namespace pillion::test

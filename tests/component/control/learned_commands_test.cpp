@@ -35,8 +35,6 @@ class Learning : public ControlPlaneTest {
     server.answer("COMMAND", command);
   }
   bool knows(const std::string& name) const { return learned.load()->find(name) != nullptr; }
-
-  state::Published<state::LearnedCommands> learned;
 };
 
 TEST_F(Learning, ARealServersTableHasNothingNew) {

@@ -77,7 +77,6 @@ class SentinelDiscovery : public ControlPlaneTest {
   ScriptedServer first;
   ScriptedServer second;
   std::array<ScriptedServer, 3> sentinels;
-  state::Published<state::LearnedCommands> learned;
 };
 
 TEST_F(SentinelDiscovery, FindsThePrimaryItsReplicasAndTheOtherSentinels) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -427,10 +428,14 @@ class ReplicasBehind : public Replicas {
         }
       });
     }
-    std::this_thread::sleep_for(300ms);
-    disturb();
-    std::this_thread::sleep_for(300ms);
-    done = true;
+    {
+      // Whatever is thrown, the crew comes to its end.
+      const std::unique_ptr<std::atomic<bool>, void (*)(std::atomic<bool>*)> end(
+          &done, [](std::atomic<bool>* flag) { *flag = true; });
+      std::this_thread::sleep_for(300ms);
+      disturb();
+      std::this_thread::sleep_for(300ms);
+    }
     crew.join();
     History all;
     for (const auto& log : logs) all.merge(log);

@@ -96,7 +96,7 @@ void ReplicatedServers::force_full_resync(std::size_t number) {
   }
   writer("DEL", "resync:filling");
   way.refuse(false);
-  if (!eventually([&] { return transfers() > before; })) {
+  if (!eventually([&] { return transfers() > before; }, 20s)) {
     throw TimedOut("the replica does not ask for a full resync");
   }
 }

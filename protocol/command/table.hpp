@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "protocol/command/spec.hpp"
+#include "protocol/resp/request_parser.hpp"
 
 namespace pillion::command {
 
@@ -21,6 +22,12 @@ const Spec& find_full(std::string_view name);
 /// The row of a container's subcommand ("CLIENT", "setname"); the container's row when the
 /// subcommand is not in the table.
 const Spec& find_sub(const Spec& container, std::string_view subcommand);
+
+/// The row of a whole command: that of its subcommand where it names one.
+inline const Spec& row_of(const resp::Command& command) {
+  const Spec& found = find(command.name());
+  return found.is(kContainer) && command.argc() > 1 ? find_sub(found, command.arg(1)) : found;
+}
 
 /// Stands for every name that is not in the table.
 const Spec& unknown();

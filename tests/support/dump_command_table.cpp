@@ -78,12 +78,8 @@ bool print_keys() {
       return false;
     }
     const resp::Command& command = parser.command();
-    const command::Spec* spec = &command::find(command.name());
-    if (spec->is(command::kContainer) && command.argc() > 1) {
-      spec = &command::find_sub(*spec, command.arg(1));
-    }
     std::vector<std::string_view> keys;
-    const command::KeySet set = command::keys_of(*spec, command, keys);
+    const command::KeySet set = command::keys_of(command::row_of(command), command, keys);
     std::cout << (set == command::KeySet::kExact ? "exact" : "unknown");
     for (const std::string_view key : keys) std::cout << '\t' << key;
     std::cout << '\n';

@@ -9,16 +9,6 @@
 #include "proxy/state/invariant.hpp"
 
 namespace pillion::data::request {
-namespace {
-
-const command::Spec& spec_of(const resp::Command& command) {
-  const command::Spec& spec = command::find(command.name());
-  return spec.is(command::kContainer) && command.argc() > 1
-             ? command::find_sub(spec, command.arg(1))
-             : spec;
-}
-
-}  // namespace
 
 void Director::on_topology(route::RouteTable::Snapshot snapshot) {
   const bool has_replicas = snapshot->has_replicas();
@@ -38,8 +28,8 @@ route::Destination Director::destination(std::string_view request) const {
   resp::RequestParser parser;
   if (parser.parse(request) != resp::RequestParser::Result::kCommand) return {};
   std::vector<std::string_view> keys;
-  return route::route(table_, spec_of(parser.command()), parser.command(), route::Sender::kPinned,
-                      keys);
+  return route::route(table_, command::row_of(parser.command()), parser.command(),
+                      route::Sender::kPinned, keys);
 }
 
 state::EndpointId Director::heir_of(state::EndpointId primary) const {
@@ -87,7 +77,7 @@ Director::ReadFrom Director::read_from(std::string_view request, state::Nanos no
   if (parser.parse(request) != resp::RequestParser::Result::kCommand) return {};
   std::vector<std::string_view> keys;
   const route::Destination destination = route::route(
-      table_, spec_of(parser.command()), parser.command(), route::Sender::kAlone, keys);
+      table_, command::row_of(parser.command()), parser.command(), route::Sender::kAlone, keys);
   if (!destination.replica_may_answer) return {};
   names_.clear();
   for (const std::string_view key : keys) names_.push_back(cache::hash_name(key));
@@ -116,8 +106,7 @@ fill::FetchRoute Director::link_for(std::span<const fill::FetchName> keys, state
     fill::FillLink* const link =
         from.endpoint != state::kNoEndpoint ? links_->fetching(from.endpoint) : nullptr;
     if (link != nullptr) return {link, elsewhere};
-    elsewhere = elsewhere || (from.endpoint != state::kNoEndpoint &&
-                              options_.balance == route::ReadBalance::kKeyAffinity);
+    elsewhere = elsewhere || (from.endpoint != state::kNoEndpoint && key_affinity());
   }
   return {links_->fetching(table_.primary_of(shard)), elsewhere};
 }

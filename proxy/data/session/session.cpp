@@ -132,10 +132,7 @@ std::size_t Session::parse_ahead(std::string_view bytes, std::size_t& count,
     Ahead::Item& item = items[count++];
     item.consumed = parser_.consumed();
     parser_.swap_command(item.command);
-    item.spec = &command::find(item.command.name());
-    if (item.spec->is(command::kContainer) && item.command.argc() > 1) {
-      item.spec = &command::find_sub(*item.spec, item.command.arg(1));
-    }
+    item.spec = &command::row_of(item.command);
     item.hashed = prefetch &&
                   context_.reader.look_ahead(*item.spec, item.command, state_.database, item.name);
     const bool inline_form = item.command.raw().data() != bytes.data() + at;

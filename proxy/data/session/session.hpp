@@ -392,6 +392,9 @@ class Session {
   };
   using Errands = std::vector<std::unique_ptr<Errand>>;
   Errand& new_errand(std::uint64_t sequence, Slot& slot, std::string_view request);
+  Errand& new_errand(std::uint64_t sequence, Slot& slot, std::string_view request,
+                     std::uint16_t key_slot);
+  Errand& set_out(std::uint64_t sequence, Slot& slot, std::string_view request);
   static void take_over(Errand& errand, Slot& slot);
   Errand* find_errand(const Requester& to);
   /// Whom the reply to an errand is for.

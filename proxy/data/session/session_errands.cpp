@@ -55,6 +55,13 @@ bool Session::movable(SlotAction action) {
 }
 
 Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::string_view request) {
+  return new_errand(
+      sequence, slot, request,
+      context_.director.cluster() ? context_.director.destination(request).slot : route::kNoSlot);
+}
+
+Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::string_view request,
+                                     std::uint16_t key_slot) {
   auto errand = std::make_unique<Errand>();
   do {
     errand->number = ++next_errand_;
@@ -65,7 +72,7 @@ Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::st
   errand->offset = slot.parked.size();
   errand->request = request;
   errand->command_class = slot.command_class;
-  if (context_.director.cluster()) errand->key_slot = context_.director.destination(request).slot;
+  errand->key_slot = key_slot;
   ++slot.errands;
   errands_.push_back(std::move(errand));
   context_.neighbours.want_ticks(requester(0));
@@ -81,6 +88,15 @@ void Session::take_over(Errand& errand, Slot& slot) {
   const auto first = slot.names.begin() + slot.named;
   errand.names.assign(first, first + std::min<std::ptrdiff_t>(slot.keys, slot.names.end() - first));
   slot.names.erase(first, first + static_cast<std::ptrdiff_t>(errand.names.size()));
+}
+
+/// The command of the slot that was answered just now leaves its lane, to be asked elsewhere.
+Session::Errand& Session::set_out(std::uint64_t sequence, Slot& slot, std::string_view request) {
+  leave_way(slot.way, 1);
+  Errand& errand = new_errand(sequence, slot, request);
+  make_detour(errand);
+  take_over(errand, slot);
+  return errand;
 }
 
 Requester Session::requester_of(const Errand& errand) const {
@@ -320,11 +336,7 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
   if (!redirect && slot->beside && !slot->begun && context_.director.cluster() &&
       resp::may_say_missing(frame)) {
     // I4-C: the key may be where its slot is going, of which a replica knows nothing.
-    leave_way(slot->way, 1);
-    Errand& errand = new_errand(to.slot, *slot, request);
-    make_detour(errand);
-    take_over(errand, *slot);
-    send_errand(errand, now);
+    send_errand(set_out(to.slot, *slot, request), now);
     return;
   }
   if (!redirect || !passes_on(redirect->kind)) {
@@ -344,12 +356,9 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
     on_replies(to.slot, error, 1, now);
     return;
   }
-  leave_way(slot->way, 1);
-  Errand& errand = new_errand(to.slot, *slot, request);
-  make_detour(errand);
+  Errand& errand = set_out(to.slot, *slot, request);
   errand.attempts = attempts;
   errand.error = told_of(*redirect, frame);
-  take_over(errand, *slot);
   errand.endpoint = decision.endpoint;
   errand.asking = decision.asking;
   context_.counters.upstream_retries.add();

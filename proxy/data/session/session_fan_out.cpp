@@ -78,7 +78,7 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
   blocking_ = blocking_ || blocks;
   std::vector<Requester> alone;
   for (std::uint32_t i = 0; i < parts.size(); ++i) {
-    Errand& errand = new_errand(sequence, slot, slot.fan_out->plan().request(i));
+    Errand& errand = new_errand(sequence, slot, slot.fan_out->plan().request(i), parts[i].slot);
     errand.part = i;
     errand.endpoint = parts[i].endpoint;
     if (parts[i].slot == route::kNoSlot) errand.node = parts[i].endpoint;

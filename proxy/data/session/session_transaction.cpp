@@ -213,10 +213,7 @@ bool Session::bind(state::EndpointId endpoint, std::uint16_t slot) {
     resp::RequestParser parser;
     std::string_view rest = said;
     while (!rest.empty() && parser.parse(rest) == resp::RequestParser::Result::kCommand) {
-      const command::Spec* kept = &command::find(parser.command().name());
-      if (kept->is(command::kContainer) && parser.command().argc() > 1)
-        kept = &command::find_sub(*kept, parser.command().arg(1));
-      (void)handle_leased(*kept, parser.command());
+      (void)handle_leased(command::row_of(parser.command()), parser.command());
       rest.remove_prefix(parser.consumed());
     }
   }
@@ -302,11 +299,10 @@ QueuedChanges Session::take_executed() {
 /// What was queued about the session holds from here. Gives the reply when it is ours to give.
 std::string Session::apply_queued_change(const resp::Command& command, std::string_view reply) {
   std::string own;
-  const command::Spec* spec = &command::find(command.name());
-  if (spec->is(command::kContainer)) spec = &command::find_sub(*spec, command.arg(1));
+  const command::Spec& spec = command::row_of(command);
   const std::string_view name = command::find(command.name()).name;
   const bool ok = reply.front() != '-';
-  if (emulates(*spec)) return ok ? cluster_answer(*spec, command) : own;
+  if (emulates(spec)) return ok ? cluster_answer(spec, command) : own;
   if (name == "SCRIPT") {
     if (ok) context_.scripts.forget_all();
   } else if (name == "SELECT") {

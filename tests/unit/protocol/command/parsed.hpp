@@ -25,10 +25,7 @@ class Parsed {
 
   bool ok() const { return ok_; }
   const resp::Command& command() const { return parser_.command(); }
-  const Spec& spec() const {
-    const Spec& found = find(command().name());
-    return found.is(kContainer) && command().argc() > 1 ? find_sub(found, command().arg(1)) : found;
-  }
+  const Spec& spec() const { return row_of(command()); }
 
  private:
   std::string bytes_;

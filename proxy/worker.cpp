@@ -58,6 +58,8 @@ data::fill::LinkSetOptions link_options(std::uint32_t worker, const Shared& shar
   options.link.max_staleness = nanos(shared.config.cache.max_staleness);
   options.link.connect_timeout = nanos(shared.config.upstream.connect_timeout);
   options.link.reply_timeout = nanos(shared.config.upstream.command_timeout);
+  options.link.script_timeout = nanos(shared.config.upstream.script_timeout);
+  options.link.max_script_reply = shared.config.listen.output_limit;
   options.link.commands = shared.cacheable_commands;
   options.key_affinity = shared.config.reads.balance == "key_affinity";
   options.replica_age = options.link.max_staleness + nanos(shared.config.reads.max_lag);

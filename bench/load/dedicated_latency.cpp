@@ -265,9 +265,17 @@ void prepare(const Options& options, const Exchange& exchange, std::uint32_t tim
   }
 }
 
+/// Has a proxy's cache hold something: an empty one needs no care when a script has written.
+void warm(const Target& target) {
+  Connection connection(target.port);
+  connection.send(encoded({"GET", "dedicated:warm"}));
+  (void)connection.receive();
+}
+
 LatencyHistogram measure(const Options& options, const Exchange& exchange, const Target& target) {
   const std::uint32_t each = std::max(1U, options.exchanges / options.clients);
   prepare(options, exchange, kWarmUp + each);
+  warm(target);
   const int poll = ::epoll_create1(EPOLL_CLOEXEC);
   if (poll < 0) fail("epoll_create1");
   const std::shared_ptr<const void> closer(nullptr, [poll](const void*) { ::close(poll); });

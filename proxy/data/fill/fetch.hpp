@@ -32,17 +32,22 @@ struct FetchKey {
   std::uint64_t erase_count = 0;  // multi-key: Cache::erase_count(name) when it was sent
 };
 
-/// What is sent on a fill link: the command, then one PTTL per key.
+/// What is sent on a fill link: the command, then one PTTL per key. Or a script, then a PING: see
+/// FillLinkFsm.
 struct Fetch {
   std::string request;  // canonical bytes of the command
   std::uint32_t database = 0;
   std::uint16_t command = 0;  // of the entries stored
   bool multi = false;         // an MGET whose members are stored one by one; no flight
   bool elsewhere = false;     // see FetchRoute
+  bool script = false;        // stores nothing, has no keys and no flight
+  std::uint64_t nonce = 0;    // script: random, what its PING says
   cache::FlightId flight = 0;
-  cache::Waiter waiter{};  // multi: who asked
+  cache::Waiter waiter{};  // multi, script: who asked
   std::vector<FetchKey> keys;
 
+  /// Replies that are read before it is over.
+  std::size_t parts() const { return 1 + (script ? 1 : keys.size()); }
   std::string_view key(std::size_t i) const {
     return std::string_view(request).substr(keys[i].offset, keys[i].length);
   }
@@ -64,8 +69,8 @@ std::optional<state::Nanos> fill_deadline(std::int64_t pttl_ms, bool missing, st
 /// What became of a fetch.
 enum class FetchOutcome : std::uint8_t {
   kReply,     // `frame` is the answer (RESP3), stored or not
-  kTooLarge,  // ask again on a connection of your own: the answer exceeds what a link carries
-  kLost,      // the link ended first: ask again elsewhere
+  kTooLarge,  // the answer exceeds what a link carries: ask again on a connection of your own
+  kLost,      // the link ended first: ask again elsewhere; whether a script ran is unknown
   kRefused,   // `frame` says that this is not the node to ask, or not the time (cluster::Redirect)
 };
 

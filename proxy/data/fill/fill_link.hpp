@@ -32,6 +32,7 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
   void on_tick(state::Nanos now);
 
   bool accepts_fetches() const { return fsm_->accepts_fetches(); }
+  bool accepts_scripts() const { return fsm_->accepts_scripts(); }
   std::uint64_t allowed() const { return fsm_->allowed(); }
   state::Nanos as_of(state::Nanos now) const { return fsm_->as_of(now); }
   bool fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const {

@@ -14,14 +14,17 @@ namespace pillion::data::fill {
 using state::Invariant;
 
 void FillLinkFsm::on_fetch_part(Operation& operation, std::string_view frame, state::Nanos now) {
-  if (cluster::may_redirect(frame)) {
+  if (cluster::may_redirect(frame) && !operation.fetch->script) {
     if (const auto redirect = cluster::parse_redirect(frame)) {
       if (operation.parts_read == 0) operation.refused = true;
       on_refusal(redirect->kind);
     }
   }
   if (operation.parts_read++ == 0) {
-    if (frame.size() > options_.max_entry_bytes) {
+    if (operation.fetch->script) {
+      operation.value = std::make_shared<std::string>(frame);
+      if (!state::holds(Invariant::kI8Fence)) finish(operation, now);
+    } else if (frame.size() > options_.max_entry_bytes) {
       give_up_too_large(operation, now);
     } else {
       operation.value = std::make_shared<std::string>(frame);
@@ -38,16 +41,27 @@ void FillLinkFsm::on_fetch_part(Operation& operation, std::string_view frame, st
 /// The front fetch leaves with its last part, however that part was read.
 void FillLinkFsm::end_fetch_part(state::Nanos now) {
   Operation& operation = operations_.front();
-  if (operation.parts_read <= operation.fetch->keys.size()) return;
+  if (operation.parts_read < operation.fetch->parts()) return;
   if (any_reply_proves()) links_.synced(options_.link, proven_at(operation, now));
-  finish(operation, now);
+  if (!operation.fetch->script) {
+    finish(operation, now);
+    operations_.pop_front();
+    return;
+  }
+  held_up_ = false;
+  script_ended_at_ = now;
+  // Who is told may send the next one at once: this one leaves the queue first.
+  Operation over = std::move(operation);
   operations_.pop_front();
+  finish(over, now);
 }
 
 void FillLinkFsm::finish(Operation& operation, state::Nanos now) {
   if (operation.resolved) return;
   operation.resolved = true;
-  if (operation.refused) {
+  if (operation.fetch->script) {
+    finish_script(operation);
+  } else if (operation.refused) {
     finish_refused(operation);
   } else if (replica() && options_.cluster && state::holds(Invariant::kI4Cluster) &&
              std::find(operation.pttls.begin(), operation.pttls.end(), kMissing) !=
@@ -174,8 +188,22 @@ void FillLinkFsm::finish_refused(Operation& operation) {
   sink_.on_fetched(waiters_, result);
 }
 
+/// Without a value: it was too large, and dropped.
+void FillLinkFsm::finish_script(Operation& operation) {
+  operation.resolved = true;
+  FetchResult result;
+  result.outcome = operation.value ? FetchOutcome::kReply : FetchOutcome::kTooLarge;
+  result.request = std::make_shared<const std::string>(operation.fetch->request);
+  result.plain = operation.value && resp::same_in_resp2(*operation.value, resp::Shape::kAsIs);
+  result.frame = std::move(operation.value);
+  result.sent_at = operation.sent_at;
+  sink_.on_fetched({&operation.fetch->waiter, 1}, result);
+}
+
 void FillLinkFsm::give_up_too_large(Operation& operation, state::Nanos now) {
   const Fetch& fetch = *operation.fetch;
+  // A script's client is told when the end of the reply, and the PING's, are there.
+  if (operation.resolved || fetch.script) return;
   operation.resolved = true;
   FetchResult result;
   result.outcome = FetchOutcome::kTooLarge;
@@ -209,8 +237,8 @@ void FillLinkFsm::resolve_lost(const Fetch& fetch) {
   FetchResult result;
   result.outcome = FetchOutcome::kLost;
   result.request = std::make_shared<const std::string>(fetch.request);
-  counters_.fills_discarded.add();
-  if (fetch.multi) {
+  if (!fetch.script) counters_.fills_discarded.add();
+  if (fetch.multi || fetch.script) {
     sink_.on_fetched({&fetch.waiter, 1}, result);
     return;
   }

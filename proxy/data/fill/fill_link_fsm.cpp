@@ -5,6 +5,7 @@
 
 #include "protocol/resp/push_parser.hpp"
 #include "protocol/resp/writer.hpp"
+#include "proxy/data/upstream/lane.hpp"
 #include "proxy/state/invariant.hpp"
 
 namespace pillion::data::fill {
@@ -12,11 +13,23 @@ namespace {
 
 // A push or a handshake reply that exceeds this is not from a Redis we know.
 constexpr std::size_t kMaxControlFrame = 4UL << 20;
+// A script that has not answered for so long is not waited for by others.
+constexpr state::Nanos kScriptPatience = 20 * state::kMillisecond;
 
 using state::Invariant;
 
 std::string_view error_text(std::string_view frame) {
   return frame.substr(1, frame.size() - 3);
+}
+
+std::string ping_text(const Fetch& script) {
+  return std::string(upstream::kOwnPing) + std::to_string(script.nonce);
+}
+
+bool answers_ping(std::string_view frame, const Fetch& script) {
+  std::string expected;
+  resp::append_bulk(expected, ping_text(script));
+  return frame == expected;
 }
 
 }  // namespace
@@ -59,8 +72,9 @@ FillLinkFsm::Action FillLinkFsm::on_connected(state::Nanos now) {
     for (const std::string_view name : options_.commands) resp::append_bulk(out_, name);
     // Default mode, without NOLOOP: with it the server would forget keys at our own writes
     // (COHERENCE evidence 2.1).
+    // OPTOUT, so that a script can be.
     stage(Kind::kTracking, now);
-    resp::append_request(out_, {"CLIENT", "TRACKING", "ON"});
+    resp::append_request(out_, {"CLIENT", "TRACKING", "ON", "OPTOUT"});
   } else if (!identity.password.empty()) {
     // A server that knows no RESP3 can be probed as well.
     stage(Kind::kHello, now);
@@ -118,6 +132,14 @@ void FillLinkFsm::send(Fetch fetch, state::Nanos now) {
     resp::append_request(out_, {"SELECT", std::to_string(fetch.database)});
     database_ = fetch.database;
   }
+  if (fetch.script) {
+    stage(Kind::kUntracked, now);
+    resp::append_request(out_, {"CLIENT", "CACHING", "NO"});
+    out_ += fetch.request;
+    resp::append_request(out_, {"PING", ping_text(fetch)});
+    stage(Kind::kFetch, now).fetch = std::make_unique<Fetch>(std::move(fetch));
+    return;
+  }
   if (fetch.multi) {
     for (FetchKey& key : fetch.keys) key.erase_count = cache_.erase_count(key.name);
   }
@@ -170,7 +192,10 @@ FillLinkFsm::Action FillLinkFsm::on_bytes(std::string_view bytes, state::Nanos n
       if (dropping_) break;
       const bool control =
           scanner_.type() == '>' || operations_.empty() || operations_.front().kind != Kind::kFetch;
-      const std::size_t limit = control ? kMaxControlFrame : options_.max_entry_bytes;
+      const bool script = !control && operations_.front().fetch->script;
+      const std::size_t limit = control  ? kMaxControlFrame
+                                : script ? options_.max_script_reply
+                                         : options_.max_entry_bytes;
       if (scanner_.announced_bytes() <= limit) {
         partial_.append(piece);
         break;
@@ -238,7 +263,17 @@ bool FillLinkFsm::on_frame(std::string_view frame, state::Nanos now) {
       if (!overdue) sink_.on_fence(fence);
       return true;
     }
+    case Kind::kUntracked:
+      break;
     case Kind::kFetch:
+      if (operation.fetch->script && operation.parts_read == 1 &&
+          !answers_ping(frame, *operation.fetch)) {
+        // Unless the server was too busy for either, which says so for both.
+        const bool busy = operation.value && operation.value->starts_with("-BUSY ");
+        if (busy) finish_script(operation);
+        forged_ = !busy;
+        return distrust("a script's reply is not followed by that to the PING behind it");
+      }
       on_fetch_part(operation, frame, now);
       end_fetch_part(now);
       return true;
@@ -313,6 +348,7 @@ void FillLinkFsm::lose(state::Nanos) {
   partial_.clear();
   scanner_ = {};
   dropping_ = false;
+  held_up_ = false;
   database_ = 0;
   probing_ = false;
   status_ = Status::kDown;
@@ -323,6 +359,14 @@ void FillLinkFsm::lose(state::Nanos) {
   }
   const std::vector<Fetch> behind = std::exchange(behind_, {});
   for (const Fetch& fetch : behind) resolve_lost(fetch);
+}
+
+void FillLinkFsm::let_others_pass() {
+  held_up_ = true;
+  for (std::size_t i = 1; i < operations_.size(); ++i) {
+    Operation& operation = operations_[i];
+    if (operation.kind == Kind::kFetch && !operation.fetch->script) resolve_lost(operation);
+  }
 }
 
 FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos now,
@@ -369,9 +413,12 @@ FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random)
   }
   if (!operations_.empty()) {
     const bool arriving = dropping_ || !partial_.empty();
-    const state::Nanos sent_at = operations_.front().sent_at;
+    const Operation& front = operations_.front();
+    const bool script = front.kind == Kind::kFetch && front.fetch->script;
+    const state::Nanos sent_at = std::max(front.sent_at, script_ended_at_);
     const state::Nanos since = arriving ? std::max(sent_at, last_bytes_at_) : sent_at;
-    if (now - since > options_.reply_timeout) {
+    if (script && !held_up_ && now - since > kScriptPatience) let_others_pass();
+    if (now - since > (script ? options_.script_timeout : options_.reply_timeout)) {
       if (options_.traffic != nullptr)
         options_.traffic->timeouts.fetch_add(1, std::memory_order_relaxed);
       return on_failed("no reply to a probe or a fetch", now, random);

@@ -34,6 +34,15 @@
 //
 // A reply larger than max_entry_bytes is not gathered: its flight is resolved as kTooLarge at once
 // and the rest of it is read and dropped; while that lasts the link takes no fetches.
+//
+// Scripts may run on the link of a primary outside of clusters. Nobody knows what they write, but
+// the invalidations they cause stand in this very stream, ahead of the reply to a PING that follows
+// the script at once: so the script's reply is proved to be behind them when it is passed on, as by
+// a fence (I8-F), without another round trip. The PING says a random number. A server that lets
+// scripts forge replies (CVE-2025-67733) gives the link something else there, and then the link is
+// lost before any reply could be taken for another's, and runs no scripts any more. What a script
+// reads is not tracked. One that takes its time holds nobody up: fetches behind it are lost, which
+// means that they are made elsewhere, and no more are taken until it has ended.
 #pragma once
 
 #include <cstdint>
@@ -88,6 +97,8 @@ struct FillLinkOptions {
   state::Nanos max_staleness = state::kSecond;  // a quarter of it is the probe period
   state::Nanos connect_timeout = state::kSecond;
   state::Nanos reply_timeout = 5 * state::kSecond;  // no answer for so long: the link is lost
+  state::Nanos script_timeout = 60 * state::kSecond;  // the same, for scripts
+  std::size_t max_script_reply = 64UL << 20;          // kTooLarge beyond
   std::span<const std::string_view> commands;       // the allow-list, vetoed by the server
   // How long a missing key is believed to be missing at the most. In a cluster a key may come to
   // life on another node without a word from this one (COHERENCE section 8.5).
@@ -124,7 +135,11 @@ class FillLinkFsm {
 
   /// Fetches may be sent: live, and not busy dropping a reply that was too large.
   bool accepts_fetches() const {
-    return status_ == Status::kLive && !dropping_ && options_.tracking;
+    return status_ == Status::kLive && !dropping_ && !held_up_ && options_.tracking;
+  }
+  /// A Fetch may be a script.
+  bool accepts_scripts() const {
+    return accepts_fetches() && !replica() && !options_.cluster && !forged_;
   }
   /// Precondition: accepts_fetches(). The fetch's flight is resolved on every path from here.
   ///
@@ -172,6 +187,7 @@ class FillLinkFsm {
     kRole,  // these two end a probe
     kReplication,
     kSelect,
+    kUntracked,  // what the script behind it reads
     kFetch,
     kFence
   };
@@ -184,7 +200,7 @@ class FillLinkFsm {
     // kFetch:
     std::unique_ptr<Fetch> fetch;
     cache::Generation generation = 0;
-    std::uint32_t parts_read = 0;  // 0: nothing, 1: the value, 1 + n: n of the PTTLs
+    std::uint32_t parts_read = 0;  // 0: nothing, 1: the value, 1 + n: n of the PTTLs, or the PING
     bool dirty = false;            // I6: invalidated while half read
     bool resolved = false;         // its waiters have been told already
     bool refused = false;          // by the node, not for the key's sake
@@ -218,6 +234,8 @@ class FillLinkFsm {
   void finish_single(Operation& operation, state::Nanos now);
   void finish_multi(Operation& operation, state::Nanos now);
   void finish_refused(Operation& operation);
+  void finish_script(Operation& operation);
+  void let_others_pass();
   cache::Fill fill_of(const Operation& operation, std::size_t key, bool missing,
                       state::Nanos now) const;
   void note_elsewhere(const Fetch& fetch, state::Nanos now);
@@ -261,6 +279,9 @@ class FillLinkFsm {
   resp::FrameScanner scanner_;
   std::string partial_;
   bool dropping_ = false;  // the frame under way is being dropped
+  bool held_up_ = false;   // by the script that is the front operation
+  bool forged_ = false;    // something stood where a script's PING is answered
+  state::Nanos script_ended_at_ = 0;
   std::uint32_t database_ = 0;
   bool probing_ = false;
   state::Nanos probed_at_ = 0;

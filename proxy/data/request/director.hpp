@@ -79,6 +79,9 @@ class Director : public fill::FetchRouter {
   /// answer it.
   ReadFrom read_from(std::string_view request, state::Nanos now);
 
+  /// The link scripts may run on; null: none may.
+  fill::FillLink* script_link() const;
+
   fill::FetchRoute link_for(std::span<const fill::FetchName> keys, state::Nanos now) override;
 
   /// What to do about a refusal; asks for a refresh where that is part of it.

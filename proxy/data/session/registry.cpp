@@ -242,23 +242,25 @@ void Registry::on_fetched(std::span<const cache::Waiter> waiters, const fill::Fe
   }
 }
 
-void Registry::start_fence(const Requester& to) {
-  after_fence([this, to] {
-    Session* session = find(to);
-    if (session == nullptr) return;
-    session->on_fenced(to.slot);
-    mark_dirty(to.session);
-  });
+void Registry::start_fence(const Requester& to, cache::LinkId proven) {
+  after_fence(
+      [this, to] {
+        Session* session = find(to);
+        if (session == nullptr) return;
+        session->on_fenced(to.slot);
+        mark_dirty(to.session);
+      },
+      proven);
 }
 
-void Registry::after_fence(std::function<void()> then) {
+void Registry::after_fence(std::function<void()> then, cache::LinkId proven) {
   std::vector<std::uint32_t> asked;
   if (link_table_ != nullptr) {
     // What replicas filled cannot be proved by a fence: it is not served until they are past now.
     invalidator_->on_unknown_write(state::now());
     link_table_->for_each([&](cache::LinkId link, std::uint32_t worker) {
       const bool known = std::find(asked.begin(), asked.end(), worker) != asked.end();
-      if (!known && link_table_->wants_fence(link)) asked.push_back(worker);
+      if (!known && link != proven && link_table_->wants_fence(link)) asked.push_back(worker);
     });
   }
   if (asked.empty()) {

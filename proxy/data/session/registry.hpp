@@ -112,9 +112,9 @@ class Registry : public ReplySink,
 
   void on_fetched(std::span<const cache::Waiter> waiters, const fill::FetchResult& result) override;
   void on_fence(fill::FenceId fence) override;
-  void start_fence(const Requester& to) override;
+  void start_fence(const Requester& to, cache::LinkId proven) override;
   /// The same, for who is no session.
-  void after_fence(std::function<void()> then);
+  void after_fence(std::function<void()> then, cache::LinkId proven = cache::LinkTable::kNoLink);
 
   void on_subscription_settled(const Requester& to, std::string_view error) override;
   void on_messages(const Requester& to, const pubsub::Messages& messages) override;

@@ -57,7 +57,7 @@ inline constexpr WayId kNoWay = 0;  // a lease, or none
 
 struct Slot {
   enum class State : std::uint8_t {
-    kUpstream,  // `unanswered` replies come from a lane
+    kUpstream,  // `unanswered` replies come from a lane, or a script's from a fill link
     kFetch,     // one answer comes from a fill link
     kFence,     // answered, but not to be released before the fences are acknowledged (I8-F)
     kGather,    // the answer comes from other workers, or from the pub/sub link
@@ -79,6 +79,7 @@ struct Slot {
   bool fence_acked = false;
   bool blocking = false;  // its command waits for others
   bool script = false;    // its commands run scripts
+  cache::LinkId on_link = cache::LinkTable::kNoLink;  // a script that runs there: no fence needed
   bool begun = false;     // part of a reply of the front was already handed to the client's output
   CommandClass command_class = CommandClass::kWrite;
   WayId way = kNoWay;

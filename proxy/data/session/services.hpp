@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/data/cache/link_table.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/request/hot_keys.hpp"
 #include "proxy/data/session/pause.hpp"
@@ -17,12 +18,12 @@ namespace pillion::data::session {
 class Session;
 class Client;
 
-/// Asks every fill link to prove that it has seen everything (I8-F); answered by
-/// Session::on_fenced, at once when there is nothing to ask.
+/// Asks every fill link to prove that it has seen everything (I8-F), but the one that has proved it
+/// already; answered by Session::on_fenced, at once when there is nothing to ask.
 class FenceService {
  public:
   virtual ~FenceService() = default;
-  virtual void start_fence(const Requester& to) = 0;
+  virtual void start_fence(const Requester& to, cache::LinkId proven) = 0;
 };
 
 /// The clients of one worker, on its thread.

@@ -99,6 +99,7 @@ std::size_t Session::handle_some(std::string_view bytes) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Ahead::Item& item = context_.ahead.items[i];
+    last_of_input_ = i + 1 == count && parsed == bytes.size();
     const bool waits =
         handle(*item.spec, item.command, item.hashed ? &item.name : nullptr) == Step::kWait;
     if (!waits) used += item.consumed;
@@ -173,6 +174,7 @@ Session::Step Session::handle(const command::Spec& spec, const resp::Command& co
   state_.last_command = &spec;
   if (pause_ != Pause::Mode::kNone && held_by_pause(spec, command)) return Step::kWait;
   if (doom_) return handle_doomed(spec);
+  if (on_link_) return Step::kWait;
   if (spec.name.empty() && !transaction_.open) return handle_unknown(spec, command);
   return handle_known(spec, command, name);
 }
@@ -224,6 +226,8 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
     case command::Route::kScript:
     case command::Route::kBlock:
       if (!slots_.empty()) return Step::kWait;
+      if (spec.route == command::Route::kScript && link_for_script(spec) != nullptr)
+        return forward_script(spec, command);
       // WAIT: every primary waits for its own replicas.
       if (context_.director.cluster() && route::split_of(spec) != route::Split::kNone)
         return forward(spec, command);

@@ -250,9 +250,19 @@ class Session {
   void on_monitor_reply(bool ok);
   Step wait_for_replicas(const command::Spec& spec, const resp::Command& command);
   Step change_state_on_lease(const command::Spec& spec, const resp::Command& command);
+
+  // session_script.cpp
+  fill::FillLink* link_for_script(const command::Spec& spec) const;
+  Step run_script(const command::Spec& spec, const resp::Command& command, Outgoing extra);
+  void send_on_link(Slot& slot, std::uint64_t sequence, std::string request);
+  void on_link_answered(std::uint64_t sequence, Slot& slot, const fill::FetchResult& result,
+                        state::Nanos now);
   Step forward_script(const command::Spec& spec, const resp::Command& command);
   Step forward_script_body(const command::Spec& spec, const resp::Command& command,
                            std::string_view body);
+  bool heal_script(std::uint64_t sequence, Slot& slot, std::string_view reply);
+
+  // session_transaction.cpp
   Step handle_in_multi(const command::Spec& spec, const resp::Command& command);
   Step begin_unbound();
   Step handle_unbound(const command::Spec& spec, const resp::Command& command);
@@ -302,7 +312,6 @@ class Session {
   void on_multi_refused(std::uint64_t sequence);
   void on_identity_reply();
   std::string with_own_section(std::string_view section, std::string_view reply) const;
-  bool heal_script(std::uint64_t sequence, Slot& slot, std::string_view reply);
   enum class Via : std::uint8_t { kLane, kErrand };
   enum class Answer : std::uint8_t { kComplete, kGoesOn };
   Answer on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply,
@@ -449,6 +458,8 @@ class Session {
   bool relay_ = false;
   bool replica_ = false;                    // the relay was asked for by SYNC or its like
   std::uint32_t scripts_out_ = 0;           // unanswered commands that run scripts
+  bool on_link_ = false;                    // a script of ours is on a fill link
+  bool last_of_input_ = false;              // nothing has come behind the command being handled
   bool blocking_ = false;                   // a command without a time limit of ours is unanswered
   bool held_ = false;                       // by CLIENT PAUSE
   Pause::Mode pause_ = Pause::Mode::kNone;  // of the batch under way

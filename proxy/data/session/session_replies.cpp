@@ -175,7 +175,7 @@ Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool l
     // must not, for its end may wait for the output.
     slot->fence_asked = true;
     context_.counters.fences.add();
-    context_.fences.start_fence(requester(sequence));
+    context_.fences.start_fence(requester(sequence), slot->on_link);
   }
   if (last) {
     context_.counters.requests_upstream.add();
@@ -212,6 +212,8 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
     context_.all_clients.scripts.fetch_sub(commands, std::memory_order_relaxed);
   }
   slot.unanswered -= std::min(commands, slot.unanswered);
+  const bool on_link = slot.on_link != cache::LinkTable::kNoLink;
+  if (on_link) on_link_ = false;
   // I17: its keys may belong to another replica since it was sent.
   if (slot.beside && via == Via::kLane && slot.rotations != context_.director.rotations())
     context_.invalidator.on_unknown_write(now);
@@ -238,12 +240,12 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
   if (slot.state == Slot::State::kFence && !slot.fence_asked) {
     slot.fence_asked = true;
     context_.counters.fences.add();
-    context_.fences.start_fence(
-        requester(sequence));  // may come back at once: the slot may be gone
+    // May come back at once: the slot may be gone.
+    context_.fences.start_fence(requester(sequence), slot.on_link);
   }
   release_ready();
   if (slots_.empty()) settle_lease(now);
-  if (slots_.empty() && spare_) expect_soon();
+  if (slots_.empty() && (spare_ || on_link)) expect_soon();
 }
 
 void Session::on_fenced(std::uint64_t sequence) {
@@ -410,7 +412,12 @@ std::string Session::with_own_section(std::string_view section, std::string_view
 void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result,
                          state::Nanos now) {
   Slot* slot = slots_.find(sequence);
-  if (slot == nullptr || slot->state != Slot::State::kFetch) return;
+  if (slot == nullptr) return;
+  if (slot->on_link != cache::LinkTable::kNoLink) {
+    on_link_answered(sequence, *slot, result, now);
+    return;
+  }
+  if (slot->state != Slot::State::kFetch) return;
   if (result.outcome == fill::FetchOutcome::kRefused ||
       (result.outcome == fill::FetchOutcome::kLost && !context_.director.alone())) {
     fetch_elsewhere(sequence, *slot, result, now);

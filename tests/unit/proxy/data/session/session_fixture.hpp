@@ -208,7 +208,7 @@ class SessionFixture : public ::testing::Test,
   }
   void on_fence(fill::FenceId) override {}
   void on_batch_end() override {}
-  void start_fence(const Requester& to) override { fences_.push_back(to.slot); }
+  void start_fence(const Requester& to, cache::LinkId) override { fences_.push_back(to.slot); }
 
  protected:
   explicit SessionFixture(const request::Director::Options& director = {})

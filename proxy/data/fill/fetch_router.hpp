@@ -31,6 +31,8 @@ class FetchRouter {
   virtual ~FetchRouter() = default;
   /// One link for all of `keys`, which accepts fetches; null when there is none.
   virtual FetchRoute link_for(std::span<const FetchName> keys, state::Nanos now) = 0;
+  /// One that accepts scripts, where it does not matter which keys they touch; null: none does.
+  virtual FillLink* link_for_scripts() = 0;
 };
 
 }  // namespace pillion::data::fill

@@ -48,6 +48,7 @@ void FillLinkFsm::end_fetch_part(state::Nanos now) {
     operations_.pop_front();
     return;
   }
+  --scripts_out_;
   held_up_ = false;
   script_ended_at_ = now;
   // Who is told may send the next one at once: this one leaves the queue first.

@@ -138,6 +138,7 @@ void FillLinkFsm::send(Fetch fetch, state::Nanos now) {
     out_ += fetch.request;
     resp::append_request(out_, {"PING", ping_text(fetch)});
     stage(Kind::kFetch, now).fetch = std::make_unique<Fetch>(std::move(fetch));
+    ++scripts_out_;
     return;
   }
   if (fetch.multi) {
@@ -348,6 +349,7 @@ void FillLinkFsm::lose(state::Nanos) {
   partial_.clear();
   scanner_ = {};
   dropping_ = false;
+  scripts_out_ = 0;
   held_up_ = false;
   database_ = 0;
   probing_ = false;
@@ -363,7 +365,7 @@ void FillLinkFsm::lose(state::Nanos) {
 
 void FillLinkFsm::let_others_pass() {
   held_up_ = true;
-  for (std::size_t i = 1; i < operations_.size(); ++i) {
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
     Operation& operation = operations_[i];
     if (operation.kind == Kind::kFetch && !operation.fetch->script) resolve_lost(operation);
   }
@@ -413,9 +415,9 @@ FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random)
   }
   if (!operations_.empty()) {
     const bool arriving = dropping_ || !partial_.empty();
-    const Operation& front = operations_.front();
-    const bool script = front.kind == Kind::kFetch && front.fetch->script;
-    const state::Nanos sent_at = std::max(front.sent_at, script_ended_at_);
+    // While a script runs, the server says nothing, nor what it had to say before.
+    const bool script = scripts_out_ > 0;
+    const state::Nanos sent_at = std::max(operations_.front().sent_at, script_ended_at_);
     const state::Nanos since = arriving ? std::max(sent_at, last_bytes_at_) : sent_at;
     if (script && !held_up_ && now - since > kScriptPatience) let_others_pass();
     if (now - since > (script ? options_.script_timeout : options_.reply_timeout)) {

@@ -41,7 +41,7 @@
 // a fence (I8-F), without another round trip. The PING says a random number. A server that lets
 // scripts forge replies (CVE-2025-67733) gives the link something else there, and then the link is
 // lost before any reply could be taken for another's, and runs no scripts any more. What a script
-// reads is not tracked. One that takes its time holds nobody up: fetches behind it are lost, which
+// reads is not tracked. One that takes its time holds nobody up: fetches beside it are lost, which
 // means that they are made elsewhere, and no more are taken until it has ended.
 #pragma once
 
@@ -96,10 +96,10 @@ struct FillLinkOptions {
   std::size_t max_entry_bytes = 1UL << 20;
   state::Nanos max_staleness = state::kSecond;  // a quarter of it is the probe period
   state::Nanos connect_timeout = state::kSecond;
-  state::Nanos reply_timeout = 5 * state::kSecond;  // no answer for so long: the link is lost
+  state::Nanos reply_timeout = 5 * state::kSecond;    // no answer for so long: the link is lost
   state::Nanos script_timeout = 60 * state::kSecond;  // the same, for scripts
   std::size_t max_script_reply = 64UL << 20;          // kTooLarge beyond
-  std::span<const std::string_view> commands;       // the allow-list, vetoed by the server
+  std::span<const std::string_view> commands;         // the allow-list, vetoed by the server
   // How long a missing key is believed to be missing at the most. In a cluster a key may come to
   // life on another node without a word from this one (COHERENCE section 8.5).
   state::Nanos max_negative_age = 365L * 24 * 3600 * state::kSecond;
@@ -278,9 +278,10 @@ class FillLinkFsm {
   RingQueue<Operation> operations_;
   resp::FrameScanner scanner_;
   std::string partial_;
-  bool dropping_ = false;  // the frame under way is being dropped
-  bool held_up_ = false;   // by the script that is the front operation
-  bool forged_ = false;    // something stood where a script's PING is answered
+  bool dropping_ = false;          // the frame under way is being dropped
+  std::uint32_t scripts_out_ = 0;  // of operations_
+  bool held_up_ = false;           // by one of them
+  bool forged_ = false;            // something stood where a script's PING is answered
   state::Nanos script_ended_at_ = 0;
   std::uint32_t database_ = 0;
   bool probing_ = false;

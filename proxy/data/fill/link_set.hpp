@@ -80,6 +80,11 @@ class LinkSet : public FillSink {
     FillLink* const link = find(endpoint);
     return link != nullptr && link->accepts_fetches() ? link : nullptr;
   }
+  /// The same, if scripts may run on it.
+  FillLink* running_scripts(state::EndpointId endpoint) const {
+    FillLink* const link = find(endpoint);
+    return link != nullptr && link->accepts_scripts() ? link : nullptr;
+  }
 
   /// May this endpoint be asked for this key now? A primary always; a replica when it is past all
   /// that must be seen of the key (I17, I18) and not further behind than it may be. Also counts as
@@ -156,6 +161,7 @@ class PrimaryOnly : public FetchRouter {
   FetchRoute link_for(std::span<const FetchName>, state::Nanos) override {
     return {links_.fetching(primary_), false};
   }
+  FillLink* link_for_scripts() override { return links_.running_scripts(primary_); }
 
  private:
   const LinkSet& links_;

@@ -84,12 +84,6 @@ Director::ReadFrom Director::read_from(std::string_view request, state::Nanos no
   return read_from(destination.shard, destination.slot, names_, now);
 }
 
-fill::FillLink* Director::script_link() const {
-  if (links_ == nullptr || !simple_) return nullptr;
-  fill::FillLink* const link = links_->fetching(primary());
-  return link != nullptr && link->accepts_scripts() ? link : nullptr;
-}
-
 fill::FetchRoute Director::link_for(std::span<const fill::FetchName> keys, state::Nanos now) {
   if (links_ == nullptr || keys.empty()) return {};
   std::uint16_t shard = 0;

@@ -79,10 +79,10 @@ class Director : public fill::FetchRouter {
   /// answer it.
   ReadFrom read_from(std::string_view request, state::Nanos now);
 
-  /// The link scripts may run on; null: none may.
-  fill::FillLink* script_link() const;
-
   fill::FetchRoute link_for(std::span<const fill::FetchName> keys, state::Nanos now) override;
+  fill::FillLink* link_for_scripts() override {
+    return links_ != nullptr && simple_ ? links_->running_scripts(primary()) : nullptr;
+  }
 
   /// What to do about a refusal; asks for a refresh where that is part of it.
   route::Decision on_refused(const route::Refusal& refusal, route::Attempts& attempts,

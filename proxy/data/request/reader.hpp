@@ -71,6 +71,11 @@ class Reader {
   /// the command's keys.
   ReadResult read(const Read& read, const HitTarget& target);
 
+  /// A fill link that runs scripts as well; null: none does.
+  fill::FillLink* link_for_scripts() const {
+    return router_ != nullptr ? router_->link_for_scripts() : nullptr;
+  }
+
  private:
   ReadResult read_one(const Read& read, const command::CacheRule& rule, resp::Shape shape,
                       const HitTarget& target);

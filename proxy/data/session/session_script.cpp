@@ -20,7 +20,7 @@ fill::FillLink* Session::link_for_script(const command::Spec& spec) const {
       state_.reply_mode != ReplyMode::kOn) {
     return nullptr;
   }
-  return context_.director.script_link();
+  return context_.reader.link_for_scripts();
 }
 
 Session::Step Session::run_script(const command::Spec& spec, const resp::Command& command,
@@ -45,7 +45,7 @@ Session::Step Session::run_script(const command::Spec& spec, const resp::Command
 
 /// Precondition: there is a link that accepts scripts.
 void Session::send_on_link(Slot& slot, std::uint64_t sequence, std::string request) {
-  fill::FillLink& link = *context_.director.script_link();
+  fill::FillLink& link = *context_.reader.link_for_scripts();
   slot.on_link = link.fsm().options().link;
   fill::Fetch fetch;
   fetch.request = std::move(request);
@@ -118,7 +118,7 @@ bool Session::heal_script(std::uint64_t sequence, Slot& slot, std::string_view r
   slot.action = SlotAction::kNone;
   const bool on_link = slot.on_link != cache::LinkTable::kNoLink;
   if (!reply.starts_with("-NOSCRIPT") || on_lane_ != 1) return false;
-  if (on_link ? context_.director.script_link() == nullptr : !lease_) return false;
+  if (on_link ? context_.reader.link_for_scripts() == nullptr : !lease_) return false;
   resp::RequestParser parser;
   if (parser.parse(slot.note) != resp::RequestParser::Result::kCommand) return false;
   const auto script = context_.scripts.find(parser.command().arg(1));

@@ -215,6 +215,7 @@ class Spread : public data::fill::FetchRouter {
     }
     return {links_.fetching(nodes_[0]), by_key_ && replicas_ > 0};
   }
+  FillLink* link_for_scripts() override { return links_.running_scripts(nodes_[0]); }
 
  private:
   const data::fill::LinkSet& links_;

@@ -18,7 +18,7 @@ using FillLinkTest = FillLinkFixture;
 
 TEST_F(FillHandshake, AsksForEverythingAtOnceAndTrustsWhenAllIsAccepted) {
   connect();
-  EXPECT_EQ(sent(), "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON|ROLE");
+  EXPECT_EQ(sent(), "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON OPTOUT|ROLE");
   EXPECT_FALSE(fsm_->accepts_fetches());
   now_ += 10 * kMillisecond;
   reply(accepted());
@@ -444,6 +444,129 @@ TEST_F(FillLinkTest, WhatCannotBeMatchedEndsTheTrust) {
 TEST_F(FillLinkTest, AControlFrameThatNeverEndsEndsTheTrust) {
   go_live();
   EXPECT_EQ(reply(">2\r\n$10\r\ninvalidate\r\n*1\r\n$400000000\r\n"), Action::kClose);
+}
+
+/// Scripts on the link: EVAL, then a PING with a number of its own.
+class FillLinkScripts : public FillLinkTest {
+ protected:
+  void run(std::uint64_t slot, std::uint64_t nonce = 42, std::uint32_t database = 0) {
+    Fetch fetch;
+    fetch.request = requests("EVAL s 0");
+    fetch.database = database;
+    fetch.script = true;
+    fetch.nonce = nonce;
+    fetch.waiter = {0, 1, slot};
+    fsm_->send(std::move(fetch), now_);
+  }
+  static std::string pong(int nonce = 42) { return bulk("pillion-" + std::to_string(nonce)); }
+};
+
+TEST_F(FillLinkScripts, AReplyIsPassedOnBehindTheInvalidationsItsScriptCaused) {
+  go_live();
+  (void)get("k", 1);
+  reply("$1\r\nv\r\n:-1\r\n");
+  (void)sink_.calls();
+  (void)sent();
+  run(2);
+  EXPECT_EQ(sent(), "CLIENT CACHING NO|EVAL s 0|PING pillion-42");
+  reply("+OK\r\n:1\r\n");
+  EXPECT_THAT(sink_.calls(), IsEmpty());
+  reply(invalidate("k"));
+  EXPECT_EQ(cached("k"), "(none)");
+  EXPECT_THAT(sink_.calls(), IsEmpty());
+  reply(pong());
+  EXPECT_THAT(sink_.calls(), ElementsAre("2 reply :1\r\n"));
+}
+
+TEST_F(FillLinkScripts, NothingOfItIsStored) {
+  go_live();
+  run(1);
+  reply("+OK\r\n$1\r\nv\r\n" + pong());
+  EXPECT_EQ(counters_.fills_stored.get() + counters_.fills_discarded.get(), 0U);
+  EXPECT_TRUE(links_.nothing_fetched(5)) << "so no fence has to ask this link";
+}
+
+TEST_F(FillLinkScripts, AForgedReplyEndsTheLinkBeforeItIsTakenForAnothers) {
+  go_live();
+  run(1);
+  (void)get("k", 2);
+  // What the script says is an error with a reply of its own choosing behind it.
+  EXPECT_EQ(reply("+OK\r\n-ERR\r\n$6\r\nforged\r\n:-1\r\n" + pong() + "$1\r\nv\r\n:-1\r\n"),
+            Action::kClose);
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 lost EVAL s 0", "2 lost GET k"));
+  EXPECT_EQ(cached("k"), "(none)");
+  while (fsm_->status() != Status::kConnecting) fsm_->on_tick(now_ += kSecond, 0);
+  fsm_->on_connected(now_);
+  reply(accepted());
+  ASSERT_TRUE(fsm_->accepts_fetches());
+  EXPECT_FALSE(fsm_->accepts_scripts()) << "once was enough";
+}
+
+TEST_F(FillLinkScripts, AServerThatIsBusySaysSoToItsClient) {
+  go_live();
+  run(1);
+  EXPECT_EQ(reply("+OK\r\n-BUSY Redis is busy\r\n-BUSY Redis is busy\r\n"), Action::kClose);
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 reply -BUSY Redis is busy\r\n"));
+  while (fsm_->status() != Status::kConnecting) fsm_->on_tick(now_ += kSecond, 0);
+  fsm_->on_connected(now_);
+  reply(accepted());
+  EXPECT_TRUE(fsm_->accepts_scripts()) << "nobody has forged anything";
+}
+
+TEST_F(FillLinkScripts, OneThatTakesItsTimeHoldsNobodyUp) {
+  go_live();
+  run(1);
+  (void)get("k", 2);
+  run(3, 43);
+  now_ += 20 * kMillisecond;
+  fsm_->on_tick(now_, 0);
+  EXPECT_TRUE(fsm_->accepts_fetches());
+  now_ += 1;
+  fsm_->on_tick(now_, 0);
+  EXPECT_THAT(sink_.calls(), ElementsAre("2 lost GET k"));
+  EXPECT_FALSE(fsm_->accepts_fetches());
+  EXPECT_FALSE(fsm_->accepts_scripts());
+  now_ += 30 * kSecond;
+  fsm_->on_tick(now_, 0);
+  EXPECT_EQ(fsm_->status(), Status::kLive) << "a script has longer than a fetch";
+  reply("+OK\r\n:1\r\n" + pong() + "$1\r\nv\r\n:-1\r\n");
+  EXPECT_TRUE(fsm_->accepts_fetches());
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 reply :1\r\n")) << "who was let go is not told again";
+  fsm_->on_tick(now_, 0);
+  EXPECT_EQ(fsm_->status(), Status::kLive) << "what it held up has its time from here";
+  reply("+OK\r\n:3\r\n" + pong(43));
+  EXPECT_THAT(sink_.calls(), ElementsAre("3 reply :3\r\n"));
+}
+
+TEST_F(FillLinkScripts, OneThatNeverEndsEndsTheLink) {
+  go_live();
+  run(1);
+  now_ += 60 * kSecond;
+  fsm_->on_tick(now_, 0);
+  EXPECT_EQ(fsm_->status(), Status::kLive);
+  now_ += 1;
+  EXPECT_EQ(fsm_->on_tick(now_, 0), Action::kClose);
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 lost EVAL s 0"));
+}
+
+TEST_F(FillLinkScripts, AReplyMayBeLargerThanAnEntryButNotThanAnOutput) {
+  FillLinkOptions limited = options();
+  limited.max_script_reply = 4000;
+  fsm_ = std::make_unique<FillLinkFsm>(limited, cache_, links_, invalidator_, sink_, counters_);
+  go_live();
+  const std::string large = bulk(std::string(3000, 'x'));
+  run(1);
+  reply("+OK\r\n" + large.substr(0, 2000));
+  reply(large.substr(2000) + pong());
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 reply " + large));
+  const std::string larger = bulk(std::string(5000, 'x'));
+  run(1);
+  reply("+OK\r\n" + larger.substr(0, 2000));
+  EXPECT_FALSE(fsm_->accepts_fetches()) << "while it is dropped";
+  reply(larger.substr(2000));
+  EXPECT_THAT(sink_.calls(), IsEmpty());
+  reply(pong());
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 too large EVAL s 0"));
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ TEST_F(Probes, APrimaryWithReplicasSamplesItsOffset) {
   mine.clock = &clock_;
   use(mine);
   connect();
-  EXPECT_EQ(sent(), "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON|INFO replication");
+  EXPECT_EQ(sent(), "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON OPTOUT|INFO replication");
   const state::Nanos asked = now_;
   now_ += 10 * kMillisecond;
   reply(greeting() + primary_at(100));
@@ -349,7 +349,7 @@ TEST_F(Probes, ANodeOfAClusterHasToOwnSlots) {
   use(of_node());
   connect();
   EXPECT_EQ(sent(),
-            "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON|CLUSTER MYID|CLUSTER INFO|"
+            "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON OPTOUT|CLUSTER MYID|CLUSTER INFO|"
             "CLUSTER SLOTS|INFO replication");
   reply(greeting() + bulk("me") + info("cluster_state:ok\r\n") + slots("other") + primary_at(1));
   EXPECT_EQ(fsm_->status(), Status::kUnproven);
@@ -370,9 +370,10 @@ TEST_F(Probes, AReplicaInAClusterIsAskedToAnswer) {
   use(mine);
   clock_.add(now_, "abc", 100);
   connect();
-  EXPECT_EQ(sent(),
-            "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON|CLUSTER MYID|READONLY|CLUSTER INFO|"
-            "CLUSTER SLOTS|INFO replication");
+  EXPECT_EQ(
+      sent(),
+      "HELLO 3|COMMAND INFO GET MGET|CLIENT TRACKING ON OPTOUT|CLUSTER MYID|READONLY|CLUSTER INFO|"
+      "CLUSTER SLOTS|INFO replication");
   const std::string map = "*1\r\n*4\r\n:0\r\n:9\r\n*3\r\n_\r\n:1\r\n" + bulk("primary") +
                           "*3\r\n_\r\n:2\r\n" + bulk("me");
   reply(greeting() + bulk("me") + "+OK\r\n" + info("cluster_state:ok\r\n") + map + replica_at(100));

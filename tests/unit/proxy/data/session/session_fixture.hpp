@@ -152,6 +152,9 @@ class SessionFixture : public ::testing::Test,
   fill::FetchRoute link_for(std::span<const fill::FetchName>, state::Nanos) override {
     return {link_->accepts_fetches() ? link_.get() : nullptr, false};
   }
+  fill::FillLink* link_for_scripts() override {
+    return link_->accepts_scripts() ? link_.get() : nullptr;
+  }
 
   // Couriers, SubscriptionSink: subscriptions are settled by the test.
   void to_hub(std::function<void(pubsub::Hub&)>) override { ++hub_tasks_; }
@@ -208,7 +211,10 @@ class SessionFixture : public ::testing::Test,
   }
   void on_fence(fill::FenceId) override {}
   void on_batch_end() override {}
-  void start_fence(const Requester& to, cache::LinkId) override { fences_.push_back(to.slot); }
+  void start_fence(const Requester& to, cache::LinkId proven) override {
+    fences_.push_back(to.slot);
+    proven_ = proven;
+  }
 
  protected:
   explicit SessionFixture(const request::Director::Options& director = {})
@@ -367,6 +373,7 @@ class SessionFixture : public ::testing::Test,
   pubsub::Fanout fanout_{{}, *this, *this, census_, counters_};
   request::ScriptStore scripts_;
   std::vector<std::uint64_t> fences_;
+  cache::LinkId proven_ = cache::LinkTable::kNoLink;  // by what was asked to be fenced last
   SessionContext context_ = context();
   std::unique_ptr<Session> session_;
   std::string input_;

@@ -79,6 +79,7 @@ struct FetchResult {
   std::shared_ptr<const std::string> frame;    // kReply, kRefused
   std::shared_ptr<const std::string> request;  // all but kReply: canonical bytes of the command
   bool plain = false;                          // frame has the same bytes in RESP2
+  bool timed_out = false;                      // kLost: because nothing came for too long
   state::Nanos sent_at = 0;
 };
 

@@ -237,6 +237,7 @@ void FillLinkFsm::resolve_lost(Operation& operation) {
 void FillLinkFsm::resolve_lost(const Fetch& fetch) {
   FetchResult result;
   result.outcome = FetchOutcome::kLost;
+  result.timed_out = timed_out_;
   result.request = std::make_shared<const std::string>(fetch.request);
   if (!fetch.script) counters_.fills_discarded.add();
   if (fetch.multi || fetch.script) {

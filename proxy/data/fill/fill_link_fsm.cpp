@@ -339,7 +339,7 @@ bool FillLinkFsm::on_push(std::string_view frame) {
   return distrust("malformed push");
 }
 
-void FillLinkFsm::lose(state::Nanos) {
+void FillLinkFsm::lose() {
   // I3: distrust first, then tell those who wait.
   if (state::holds(Invariant::kI3Generation)) links_.close(options_.link);
   if (status_ == Status::kLive) counters_.flushes_link_lost.add();
@@ -379,7 +379,7 @@ FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos
     options_.traffic->failures.fetch_add(1, std::memory_order_relaxed);
   if (worked) attempt_ = 0;
   reason_ = reason;
-  lose(now);
+  lose();
   if (refused_) {
     status_ = Status::kRefused;
     deadline_ = now + options_.refused_retry;
@@ -388,6 +388,15 @@ FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos
     deadline_ = worked ? now : now + net::backoff_delay(options_.backoff, attempt_++, random);
   }
   return Action::kClose;
+}
+
+FillLinkFsm::Action FillLinkFsm::on_silence(state::Nanos now, std::uint64_t random) {
+  if (options_.traffic != nullptr)
+    options_.traffic->timeouts.fetch_add(1, std::memory_order_relaxed);
+  timed_out_ = true;
+  const Action action = on_failed("no reply to a probe, a fetch or a script", now, random);
+  timed_out_ = false;
+  return action;
 }
 
 FillLinkFsm::Action FillLinkFsm::on_connect_refused(std::string_view reason, state::Nanos now,
@@ -421,9 +430,7 @@ FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random)
     const state::Nanos since = arriving ? std::max(sent_at, last_bytes_at_) : sent_at;
     if (script && !held_up_ && now - since > kScriptPatience) let_others_pass();
     if (now - since > (script ? options_.script_timeout : options_.reply_timeout)) {
-      if (options_.traffic != nullptr)
-        options_.traffic->timeouts.fetch_add(1, std::memory_order_relaxed);
-      return on_failed("no reply to a probe or a fetch", now, random);
+      return on_silence(now, random);
     }
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       Operation& operation = operations_[i];

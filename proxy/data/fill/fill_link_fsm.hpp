@@ -133,9 +133,11 @@ class FillLinkFsm {
   Action on_connect_refused(std::string_view reason, state::Nanos now, std::uint64_t random);
   Action on_tick(state::Nanos now, std::uint64_t random);
 
-  /// Fetches may be sent: live, and not busy dropping a reply that was too large.
+  /// Fetches may be sent: live, not busy dropping a reply that was too large, and the upstream
+  /// takes what is sent.
   bool accepts_fetches() const {
-    return status_ == Status::kLive && !dropping_ && !held_up_ && options_.tracking;
+    return status_ == Status::kLive && !dropping_ && !held_up_ && options_.tracking &&
+           out_.size() - written_ <= kMaxStaged;
   }
   /// A Fetch may be a script.
   bool accepts_scripts() const {
@@ -175,6 +177,8 @@ class FillLinkFsm {
   void written(std::size_t n);
 
  private:
+  static constexpr std::size_t kMaxStaged = 4UL << 20;  // and one request more
+
   enum class Kind : std::uint8_t {
     kHello,
     kCommandInfo,
@@ -242,7 +246,8 @@ class FillLinkFsm {
   void give_up_too_large(Operation& operation, state::Nanos now);
   void resolve_lost(Operation& operation);
   void resolve_lost(const Fetch& fetch);
-  void lose(state::Nanos now);
+  Action on_silence(state::Nanos now, std::uint64_t random);
+  void lose();
   bool distrust(std::string_view reason) {
     reason_ = reason;
     return false;
@@ -280,6 +285,7 @@ class FillLinkFsm {
   std::string partial_;
   bool dropping_ = false;          // the frame under way is being dropped
   std::uint32_t scripts_out_ = 0;  // of operations_
+  bool timed_out_ = false;         // is why it is being lost
   bool held_up_ = false;           // by one of them
   bool forged_ = false;            // something stood where a script's PING is answered
   state::Nanos script_ended_at_ = 0;

@@ -83,8 +83,10 @@ void Session::on_link_answered(std::uint64_t sequence, Slot& slot, const fill::F
       break;
   }
   context_.counters.writes_outcome_unknown.add();
-  fail_slot(sequence, slot,
-            failure_text({FailureKind::kClosed, "the connection that ran the script ended"}, true));
+  const Failure failure = result.timed_out
+                              ? Failure{FailureKind::kTimeout, "no reply of the script"}
+                              : Failure{FailureKind::kClosed, "the connection that ran the script"};
+  fail_slot(sequence, slot, failure_text(failure, true));
 }
 
 /// EVAL and SCRIPT LOAD: a script we had not seen is kept in mind, unless it turns out not to

@@ -446,6 +446,15 @@ TEST_F(FillLinkTest, AControlFrameThatNeverEndsEndsTheTrust) {
   EXPECT_EQ(reply(">2\r\n$10\r\ninvalidate\r\n*1\r\n$400000000\r\n"), Action::kClose);
 }
 
+TEST_F(FillLinkTest, AnUpstreamThatTakesNothingIsAskedForNoMore) {
+  go_live();
+  const std::string long_name(3UL << 20, 'k');
+  (void)get(long_name, 1);
+  EXPECT_FALSE(fsm_->accepts_fetches()) << "the command and its PTTL";
+  (void)sent();
+  EXPECT_TRUE(fsm_->accepts_fetches());
+}
+
 /// Scripts on the link: EVAL, then a PING with a number of its own.
 class FillLinkScripts : public FillLinkTest {
  protected:

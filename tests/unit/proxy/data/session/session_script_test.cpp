@@ -246,12 +246,24 @@ TEST_F(SessionScriptOnLink, ALostLinkLeavesItsOutcomeUnknown) {
   (void)link_sent_script();
   link_fsm_->on_failed("connection closed by the upstream", now_, 0);
   link_answers("");
-  EXPECT_EQ(heard(),
-            "-ERR upstream redis:6379 lost: the connection that ran the script ended; the outcome "
-            "of this command is unknown\r\n");
+  EXPECT_EQ(
+      heard(),
+      "-ERR upstream redis:6379 lost: the connection that ran the script; the outcome of this "
+      "command is unknown\r\n");
   EXPECT_EQ(counters_.writes_outcome_unknown.get(), 1U);
   say("EVAL return 0");
   EXPECT_EQ(leased().sent(), "EVAL return 0") << "there is no link for it now";
+}
+
+TEST_F(SessionScriptOnLink, OneThatNeverEndsTimesOut) {
+  say("EVAL return 0");
+  (void)link_sent_script();
+  now_ += 61 * state::kSecond;
+  link_fsm_->on_tick(now_, 0);
+  link_answers("");
+  EXPECT_EQ(heard(),
+            "-ERR upstream redis:6379 timed out: no reply of the script; the outcome of this "
+            "command is unknown\r\n");
 }
 
 TEST_F(SessionScriptOnLink, AnUpstreamThatHasLostItIsShownItThere) {

@@ -399,15 +399,6 @@ FillLinkFsm::Action FillLinkFsm::on_silence(state::Nanos now, std::uint64_t rand
   return action;
 }
 
-FillLinkFsm::Action FillLinkFsm::on_connect_refused(std::string_view reason, state::Nanos now,
-                                                    std::uint64_t random) {
-  if (status_ == Status::kConnecting && !replica() && options_.clock != nullptr &&
-      state::holds(Invariant::kI4Replica)) {
-    options_.clock->note_refused(dialled_at_);
-  }
-  return on_failed(reason, now, random);
-}
-
 FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random) {
   switch (status_) {
     case Status::kDown:

@@ -265,13 +265,14 @@ class FillLinkFsm {
   state::Nanos dialled_at_ = 0;
   state::Nanos live_since_ = 0;
   std::uint32_t attempt_ = 0;
-  std::string id_;              // in its cluster
-  SlotSet leaving_;             // that it was giving away when it was last asked
-  SlotSet slots_;               // that it owns or replicates, as last confirmed
-  bool cluster_ok_ = false;     // of the probe under way
-  bool probe_asked_ = false;    // do not wait for the next period
-  state::Nanos tried_ = 0;      // the newest sample when the latest probe was sent
-  state::Nanos parted_at_ = 0;  // a replica: asked then, it had lost its primary; 0: it has it
+  std::string id_;            // in its cluster
+  SlotSet leaving_;           // that it was giving away when it was last asked
+  SlotSet slots_;             // that it owns or replicates, as last confirmed
+  bool cluster_ok_ = false;   // of the probe under way
+  bool probe_asked_ = false;  // do not wait for the next period
+  state::Nanos tried_ = 0;    // the newest sample when the latest probe was sent
+  state::Nanos parted_at_ =
+      0;  // a replica: it had lost its primary, as was heard then; 0: it has it
   state::Nanos used_until_ = 0;
   std::vector<Fetch> behind_;  // fetches that may not be asked for here any more
   state::Nanos deadline_ = 0;

@@ -139,8 +139,9 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
   }
   if (!said->connected) {
     // What it had been proved to have it still has, and its lease goes on as it was: if the primary
-    // is gone, it may be proved anew. If the primary is there, it is left.
-    if (parted_at_ == 0) parted_at_ = operation.sent_at;
+    // is gone, it may be proved anew. If the primary is there, which only an answer to what was
+    // asked after this reply can tell, it is left.
+    if (parted_at_ == 0) parted_at_ = now;
     if (said->syncing || options_.clock == nullptr || options_.clock->latest() > parted_at_) {
       unprove("the replica is not connected to its primary");
     } else if (const auto orphaned = options_.clock->orphaned(options_.endpoint, operation.sent_at,
@@ -154,6 +155,18 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
   if (options_.clock == nullptr) return true;
   if (const auto passed = options_.clock->passed(said->history, said->offset)) prove(*passed, now);
   return true;
+}
+
+FillLinkFsm::Action FillLinkFsm::on_connect_refused(std::string_view reason, state::Nanos now,
+                                                    std::uint64_t random) {
+  const bool proof = status_ == Status::kConnecting && !replica() && options_.clock != nullptr &&
+                     state::holds(Invariant::kI4Replica);
+  if (proof) options_.clock->note_refused(dialled_at_);
+  const Action action = on_failed(reason, now, random);
+  // Its replicas are current as of the latest refusal: that is looked for like any other proof.
+  if (proof && status_ == Status::kBackoff)
+    deadline_ = std::min(deadline_, now + options_.max_staleness / kProbesPerLease);
+  return action;
 }
 
 void FillLinkFsm::on_slots(std::string_view frame) {

@@ -157,6 +157,22 @@ TEST_F(Probes, AReplicaThatAloneLostItsPrimaryIsLeft) {
   EXPECT_EQ(links_.generation(link()), 0u);
 }
 
+TEST_F(Probes, APrimaryThatAnsweredBeforeItsReplicaSpokeMayBeGone) {
+  bring_replica_up();
+  clock_.expect(1);
+  tick(250 * kMillisecond);
+  clock_.add(now_ + 2, "abc", 100);  // asked after the replica was, and answered; then it dies
+  now_ += 10 * kMillisecond;
+  reply(replica_at(100, "down"));
+  EXPECT_EQ(fsm_->status(), Status::kLive) << fsm_->reason();
+  const state::Nanos refused = now_ + 5 * kMillisecond;
+  clock_.note_refused(refused);
+  tick(250 * kMillisecond);
+  reply(replica_at(100, "down"));
+  EXPECT_EQ(fsm_->status(), Status::kLive) << fsm_->reason();
+  EXPECT_EQ(links_.synced_at(link()), refused);
+}
+
 TEST_F(Probes, AReplicaThatTakesOverACopyLosesItsGeneration) {
   bring_replica_up();
   tick(250 * kMillisecond);
@@ -196,6 +212,28 @@ TEST_F(Probes, WhoRefusesAPrimarysLinkTellsItsClock) {
   fsm_->start(now_ + 20);
   fsm_->on_connect_refused("Connection refused", now_ + 25, 0);
   EXPECT_EQ(clock_.orphaned(1, now_ + 30, "abc", 100), std::nullopt) << "it was not the primary";
+}
+
+TEST_F(Probes, APrimaryThatRefusesIsAskedAsOftenAsItWouldBeProbed) {
+  FillLinkOptions mine = options();
+  mine.max_staleness = 400 * kMillisecond;
+  const auto pause_after_refusals = [&](int refusals) {
+    use(mine);
+    fsm_->start(now_);
+    for (int i = 0; i < refusals; ++i) {
+      fsm_->on_connect_refused("Connection refused", now_, ~0ULL);
+      while (fsm_->on_tick(now_, ~0ULL) != Action::kConnect) now_ += kMillisecond;
+    }
+    fsm_->on_connect_refused("Connection refused", now_, ~0ULL);
+    const state::Nanos from = now_;
+    while (fsm_->on_tick(now_, ~0ULL) != Action::kConnect) now_ += kMillisecond;
+    return now_ - from;
+  };
+  EXPECT_GT(pause_after_refusals(10), 200 * kMillisecond) << "nobody waits for it";
+  mine.clock = &clock_;
+  clock_.add(now_, "abc", 100);
+  EXPECT_LE(pause_after_refusals(0), 30 * kMillisecond);
+  EXPECT_LE(pause_after_refusals(10), 100 * kMillisecond);
 }
 
 TEST_F(Probes, WhatAClustersReplicaDoesNotFindIsAskedForElsewhere) {

@@ -59,6 +59,14 @@ class Invalidator {
     links_.distrust_replicas(now);
   }
 
+  /// This key was read past the L1, and what the L1 has of it may be older. No token: that a
+  /// replica may be older as well is promised nobody, unless the key was read `ahead` of its own
+  /// (I17). Before the reply is released.
+  void on_read_past(cache::NameHash key, bool ahead, state::Nanos now) {
+    if (ahead) return on_read_elsewhere(key, now);
+    cache_.erase(key, true);
+  }
+
   /// reads.balance key_affinity: this key was read from another node than its own replica, past the
   /// L1. That replica answers for it again when it has what was read; what the L1 has of the key
   /// may be older (I17). Before the reply is released.

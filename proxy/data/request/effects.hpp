@@ -13,12 +13,23 @@
 
 namespace pillion::data::request {
 
-enum class EffectKind : std::uint8_t { kNone, kKeys, kUnknown, kEverything };
+/// From the narrowest to the widest.
+enum class EffectKind : std::uint8_t {
+  kNone,
+  kShown,  // keys that are read past the L1: nothing older of them may be shown from then on
+  kKeys,   // keys that are written
+  kUnknown,
+  kEverything
+};
+
+inline bool names_keys(EffectKind kind) {
+  return kind == EffectKind::kShown || kind == EffectKind::kKeys;
+}
 
 /// The keys are appended to a list of the caller's.
 struct Effect {
   EffectKind kind = EffectKind::kNone;
-  std::uint32_t keys = 0;  // kKeys: how many were appended
+  std::uint32_t keys = 0;  // kShown, kKeys: how many were appended
 };
 
 /// Effect of one command; hashes of its keys go to `names`. `keys` is scratch.

@@ -80,15 +80,16 @@ struct Slot {
   bool blocking = false;  // its command waits for others
   bool script = false;    // its commands run scripts
   cache::LinkId on_link = cache::LinkTable::kNoLink;  // a script that runs there: no fence needed
+  bool reached = false;   // some part of a fan-out may have been done somewhere
   bool begun = false;     // part of a reply of the front was already handed to the client's output
   CommandClass command_class = CommandClass::kWrite;
   WayId way = kNoWay;
   state::EndpointId endpoint = state::kNoEndpoint;  // who was asked
   std::uint32_t unanswered = 0;
   std::uint32_t errands = 0;               // how many of these travel by themselves
-  std::uint32_t keys = 0;                  // kKeys: names per command
+  std::uint32_t keys = 0;                  // kShown, kKeys: names per command
   std::uint32_t named = 0;                 // of `names`, how many were applied
-  std::vector<cache::NameHash> names;      // kKeys: what unanswered commands erase, in their order
+  std::vector<cache::NameHash> names;      // what unanswered commands erase, in their order
   std::unique_ptr<route::FanOut> fan_out;  // its errands are parts of one command
   state::Nanos started = 0;
   std::string parked;

@@ -360,12 +360,12 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
         for (const std::string_view key : keys_scratch_)
           names_scratch_.push_back(cache::hash_name(key));
-        effect = {request::EffectKind::kKeys, static_cast<std::uint32_t>(keys_scratch_.size())};
+        effect = {request::EffectKind::kShown, static_cast<std::uint32_t>(keys_scratch_.size())};
       }
     }
     if (reads_out_ > 0 && effect.kind != request::EffectKind::kNone) {
       const bool waits =
-          effect.kind != request::EffectKind::kKeys ||
+          !request::names_keys(effect.kind) ||
           std::any_of(names_scratch_.begin(), names_scratch_.end(),
                       [this](cache::NameHash name) { return read_filter_.may_contain(name); });
       if (waits && state::holds(Invariant::kI10WriteOrder)) return Step::kWait;
@@ -382,7 +382,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   Slot* slot = nullptr;
   if (multi_open) {
     // Queued now, done by EXEC: the keys are remembered for its reply.
-    if (effect.kind == request::EffectKind::kKeys) {
+    if (request::names_keys(effect.kind)) {
       transaction_.names.insert(transaction_.names.end(), names_scratch_.begin(),
                                 names_scratch_.end());
     }
@@ -409,7 +409,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       slot->beside = sending.beside;
     }
     if (sending.script) count_script();
-    if (effect.kind == request::EffectKind::kKeys) {
+    if (request::names_keys(effect.kind)) {
       for (const cache::NameHash name : names_scratch_) {
         slot->names.push_back(name);
         write_filter_.add(name);

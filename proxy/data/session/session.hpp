@@ -306,7 +306,13 @@ class Session {
   void fail_locally(std::string_view text);
   void fence_if_woken(Slot& slot, state::Nanos now) const;
   void append_reply(Slot& slot, bool front, std::string_view bytes);
-  void apply_effect(Slot& slot, std::uint32_t commands, state::Nanos now);
+  /// Who did what is answered now, or may have. Nobody: no byte of a write left; a read has shown
+  /// nothing.
+  enum class DoneBy : std::uint8_t { kNobody, kReplica, kPrimary };
+  static DoneBy answering(const Slot& slot) {
+    return slot.beside ? DoneBy::kReplica : DoneBy::kPrimary;
+  }
+  void apply_effect(Slot& slot, std::uint32_t commands, DoneBy by, state::Nanos now);
   std::string apply_queued_change(const resp::Command& command, std::string_view reply);
   QueuedChanges take_executed();
   void on_multi_refused(std::uint64_t sequence);
@@ -317,12 +323,12 @@ class Session {
   Answer on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply,
                          Via via = Via::kLane);
   void answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now,
-                Via via = Via::kLane);
+                DoneBy by, Via via = Via::kLane);
   void enter_way(WayId id);
   void leave_way(WayId id, std::uint32_t commands);
   void release_ready();
   void park(Slot& slot, std::string_view bytes);
-  void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text);
+  void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text, DoneBy by);
   void read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone);
   void finish_aside(std::uint64_t sequence, bool clean);
   bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
@@ -393,6 +399,7 @@ class Session {
     route::Attempts attempts;
     state::EndpointId endpoint = state::kNoEndpoint;  // next or latest; kNoEndpoint: to be routed
     bool asking = false;
+    bool of_replica = false;                      // `endpoint` was chosen as a replica
     state::EndpointId node = state::kNoEndpoint;  // whose own answer it has to be
     WayId way = kNoWay;                           // counts there
     std::shared_ptr<upstream::Lane> lane;
@@ -412,8 +419,12 @@ class Session {
   void put_off_unreachable(Errand& errand, const upstream::Lane* lane, state::Nanos now);
   void make_detour(Errand& errand);
   void postpone_errand(Errand& errand, state::Nanos pause, state::Nanos now);
-  void finish_errand(Errand& errand, std::string_view reply, state::Nanos now,
-                     bool answered_whole = true);
+  void finish_errand(Errand& errand, std::string_view reply, state::Nanos now) {
+    end_errand(errand, reply, now, errand.of_replica ? DoneBy::kReplica : DoneBy::kPrimary, true);
+  }
+  void fail_errand(Errand& errand, std::string_view text, state::Nanos now,
+                   DoneBy by = DoneBy::kNobody, bool clean = true);
+  void end_errand(Errand& errand, std::string_view reply, state::Nanos now, DoneBy by, bool clean);
   bool depend(const Errand& one, const Errand& other) const;
   bool overtaken(const Errand& errand) const;
   bool waits_behind(const Errand& errand, const upstream::Lane* lane) const;

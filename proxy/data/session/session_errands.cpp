@@ -119,6 +119,7 @@ void Session::make_detour(Errand& errand) {
 void Session::postpone_errand(Errand& errand, state::Nanos pause, state::Nanos now) {
   make_detour(errand);
   errand.endpoint = state::kNoEndpoint;
+  errand.of_replica = false;
   errand.asking = false;
   errand.send_at = now + pause;
 }
@@ -132,9 +133,7 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
   } else if (errand.endpoint == state::kNoEndpoint) {
     const route::Destination destination = context_.director.destination(errand.request);
     if (destination.kind == route::DestinationKind::kRefused) {
-      std::string error;
-      resp::append_error(error, destination.error);
-      finish_errand(errand, error, now);
+      fail_errand(errand, destination.error, now);
       return;
     }
     errand.endpoint = destination.endpoint;
@@ -161,6 +160,7 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
       const Way& found = way_to(from.endpoint);
       if (found.lane->accepts_commands()) {
         errand.endpoint = from.endpoint;
+        errand.of_replica = true;
         errand.asking = false;
         lane = found.lane;
         way = found.id;
@@ -180,9 +180,7 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
   if (errand.alone) {
     lane = context_.lanes.lease(channel_key(errand.endpoint), now);
     if (!lane) {
-      std::string error;
-      resp::append_error(error, "ERR upstream connection limit reached");
-      finish_errand(errand, error, now);
+      fail_errand(errand, "ERR upstream connection limit reached", now);
       return;
     }
     if (!lane->accepts_commands()) {
@@ -223,9 +221,7 @@ void Session::put_off_unreachable(Errand& errand, const upstream::Lane* lane, st
   if (lane != nullptr && errand.error.empty())
     errand.error = failure_text(lane->last_failure(), false);
   if (context_.director.alone()) {
-    std::string error;
-    resp::append_error(error, errand.error);
-    finish_errand(errand, error, now);
+    fail_errand(errand, errand.error, now);
     return;
   }
   context_.director.on_unreachable();
@@ -245,22 +241,31 @@ void Session::forget_errand_lane(Errand& errand, bool clean, state::Nanos now) {
   context_.lanes.give_back(lane, condition, now);
 }
 
-/// `reply`: a whole frame; not `answered_whole`: of our own, the lane may still owe one. The errand
-/// is gone afterwards.
-void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos now,
-                            bool answered_whole) {
+/// With a text of our own: nobody else will answer it.
+void Session::fail_errand(Errand& errand, std::string_view text, state::Nanos now, DoneBy by,
+                          bool clean) {
+  std::string error;
+  resp::append_error(error, text);
+  end_errand(errand, error, now, by, clean);
+}
+
+/// `reply`: a whole frame; not `clean`: of our own, the lane may still owe one. The errand is gone
+/// afterwards.
+void Session::end_errand(Errand& errand, std::string_view reply, state::Nanos now, DoneBy by,
+                         bool clean) {
   const auto at = std::find_if(errands_.begin(), errands_.end(),
                                [&](const auto& other) { return other.get() == &errand; });
   const auto place = static_cast<std::size_t>(at - errands_.begin());
   const std::unique_ptr<Errand> own = std::move(*at);
   errands_.erase(at);
-  forget_errand_lane(*own, answered_whole, now);
+  forget_errand_lane(*own, clean, now);
   if (own->detour) --detours_;
   wakeup_ = true;
   Slot* slot = slots_.find(own->slot);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   --slot->errands;
   if (slot->fan_out) {
+    slot->reached = slot->reached || by != DoneBy::kNobody;
     slot->fan_out->on_reply(own->part, reply);
     if (slot->fan_out->bytes() > context_.output_limit)
       aborted_ = state::DisconnectReason::kOutputLimit;
@@ -272,8 +277,9 @@ void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos
     end_fan_out(own->slot, *slot, merged, now);
     return;
   }
-  if (answered_whole) fence_if_woken(*slot, now);
-  if (slot->beside && context_.director.key_affinity()) note_read_elsewhere(own->request, now);
+  if (clean && by != DoneBy::kNobody) fence_if_woken(*slot, now);
+  if (slot->beside && by == DoneBy::kPrimary && context_.director.key_affinity())
+    note_read_elsewhere(own->request, now);
   // What it erases is next, whatever else of the slot is unanswered.
   slot->names.insert(slot->names.begin() + slot->named, own->names.begin(), own->names.end());
   // What is parked leaves first: an answer behind it is parked as well.
@@ -297,7 +303,7 @@ void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos
   }
   context_.counters.requests_upstream.add();
   context_.counters.latency_upstream.observe(now - slot->started);
-  answered(own->slot, *slot, 1, now, Via::kErrand);
+  answered(own->slot, *slot, 1, now, by, Via::kErrand);
 }
 
 /// What a replica could not answer was read from another server, and is newer than that replica may
@@ -443,9 +449,9 @@ void Session::on_errand_refused(Errand& errand, std::string_view frame, state::N
   const route::Decision decision = context_.director.on_refused(refusal, errand.attempts, now);
   const bool put_off = decision.pause > 0 && overtaken(errand);
   if (decision.next == route::NextTry::kGiveUp || put_off) {
-    std::string error;
-    resp::append_error(error, told_of(*redirect, frame));
-    finish_errand(errand, error, now);
+    // Of a write that is only the server's word: a script may say so of what it has half done.
+    const bool read = errand.command_class == CommandClass::kRead;
+    fail_errand(errand, told_of(*redirect, frame), now, read ? DoneBy::kNobody : DoneBy::kPrimary);
     return;
   }
   forget_errand_lane(errand, true, now);
@@ -453,6 +459,7 @@ void Session::on_errand_refused(Errand& errand, std::string_view frame, state::N
   make_detour(errand);
   context_.counters.upstream_retries.add();
   errand.endpoint = decision.endpoint;
+  errand.of_replica = false;
   errand.asking = decision.asking;
   if (decision.pause > 0) {
     postpone_errand(errand, decision.pause, now);
@@ -478,9 +485,7 @@ void Session::on_errand_lost(Errand& errand, const LostRun& run, const Failure& 
   }
   if (unknown) context_.counters.writes_outcome_unknown.add();
   context_.counters.requests_failed.add();
-  std::string error;
-  resp::append_error(error, errand.error);
-  finish_errand(errand, error, now);
+  fail_errand(errand, errand.error, now, unknown ? DoneBy::kPrimary : DoneBy::kNobody);
 }
 
 /// What the lost lane still owed this slot is asked for elsewhere, command by command.
@@ -531,10 +536,8 @@ bool Session::tick_errands(state::Nanos now) {
         text = failure_text({FailureKind::kTimeout, "no reply in time"}, unknown);
       if (unknown) context_.counters.writes_outcome_unknown.add();
       context_.counters.requests_failed.add();
-      std::string error;
-      resp::append_error(error, text);
       // Its reply may still come, to nobody.
-      finish_errand(*errand, error, now, false);
+      fail_errand(*errand, text, now, unknown ? DoneBy::kPrimary : DoneBy::kNobody, false);
       continue;
     }
     if (errand->send_at != 0 && now >= errand->send_at) send_errand(*errand, now);

@@ -39,7 +39,7 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
     keys.clear();
     if (command::keys_of(spec, command, keys) == command::KeySet::kExact) {
       for (const std::string_view key : keys) names_scratch_.push_back(cache::hash_name(key));
-      effect = {request::EffectKind::kKeys, static_cast<std::uint32_t>(keys.size())};
+      effect = {request::EffectKind::kShown, static_cast<std::uint32_t>(keys.size())};
     }
   }
   if (reads_out_ > 0 && effect.kind != request::EffectKind::kNone &&
@@ -61,7 +61,7 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
     slot.action = extra.action;
     slot.note = extra.note;
   }
-  if (effect.kind == request::EffectKind::kKeys) {
+  if (request::names_keys(effect.kind)) {
     for (const cache::NameHash name : names_scratch_) {
       slot.names.push_back(name);
       write_filter_.add(name);
@@ -120,7 +120,7 @@ void Session::end_fan_out(std::uint64_t sequence, Slot& slot, std::string_view r
   append_reply(slot, slots_.is_front(sequence), corrected.empty() ? reply : corrected);
   context_.counters.requests_upstream.add();
   context_.counters.latency_upstream.observe(now - slot.started);
-  answered(sequence, slot, 1, now, Via::kErrand);
+  answered(sequence, slot, 1, now, slot.reached ? DoneBy::kPrimary : DoneBy::kNobody, Via::kErrand);
 }
 
 void Session::scanned(const Slot& slot, std::string_view reply, std::string& own) const {

@@ -45,14 +45,14 @@ std::string Session::failure_text(const Failure& failure, bool unknown_outcome) 
   return text;
 }
 
-void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text) {
+void Session::fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text, DoneBy by) {
   std::string error;
   resp::append_error(error, text);
   const std::uint32_t commands = slot.unanswered;
   context_.counters.requests_failed.add(commands);
   for (std::uint32_t i = 0; i < commands; ++i) append_reply(slot, slots_.is_front(sequence), error);
   awaiting_ = awaiting_ && slot.action == SlotAction::kNone;
-  answered(sequence, slot, commands, state::now());
+  answered(sequence, slot, commands, state::now(), by);
 }
 
 /// A write behind a lost read may have been executed, and must not be seen by a read that came
@@ -125,7 +125,8 @@ void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos n
     awaiting_ = false;
     if (slot->action == SlotAction::kExec) (void)take_executed();
   }
-  answered(run.to.slot, *slot, slot->unanswered - kept, now);
+  answered(run.to.slot, *slot, slot->unanswered - kept, now,
+           unknown ? DoneBy::kPrimary : DoneBy::kNobody);
 }
 
 }  // namespace pillion::data::session

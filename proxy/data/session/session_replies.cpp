@@ -48,7 +48,7 @@ Slot* Session::lane_slot(const request::Effect& effect, const Sending& sending) 
   if (!slots_.empty()) {
     Slot& last = slots_.back();
     const bool uniform =
-        effect.kind == request::EffectKind::kNone || effect.kind == request::EffectKind::kKeys;
+        effect.kind == request::EffectKind::kNone || request::names_keys(effect.kind);
     if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone &&
         !last.aside && last.errands == 0 && last.way == sending.way &&
         last.beside == sending.beside && last.effect == effect.kind && last.keys == effect.keys &&
@@ -105,13 +105,24 @@ void Session::append_reply(Slot& slot, bool front, std::string_view bytes) {
   }
 }
 
-void Session::apply_effect(Slot& slot, std::uint32_t commands, state::Nanos now) {
+void Session::apply_effect(Slot& slot, std::uint32_t commands, DoneBy by, state::Nanos now) {
   if (slot.effect == request::EffectKind::kNone) return;
+  const bool ahead = by == DoneBy::kPrimary && context_.director.key_affinity();
   for (std::uint32_t i = 0; i < commands * slot.keys && slot.named < slot.names.size(); ++i) {
-    context_.invalidator.on_own_write(slot.names[slot.named++], now, context_.counters);
+    const cache::NameHash name = slot.names[slot.named++];
+    // A token for what nobody did would keep replicas from being read, for nothing, for as long as
+    // there is no primary to be in step with.
+    if (by == DoneBy::kNobody) continue;
+    if (slot.effect == request::EffectKind::kShown) {
+      context_.invalidator.on_read_past(name, ahead, now);
+    } else {
+      context_.invalidator.on_own_write(name, now, context_.counters);
+    }
   }
-  if (slot.effect == request::EffectKind::kEverything)
+  if (slot.effect == request::EffectKind::kEverything && by != DoneBy::kNobody)
     context_.invalidator.on_own_flush(now, context_.counters);
+  if (slot.effect == request::EffectKind::kUnknown && by == DoneBy::kNobody)
+    slot.needs_fence = false;
   writes_out_ -= commands;
   if (writes_out_ == 0) write_filter_.clear();
 }
@@ -132,7 +143,7 @@ void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::ui
   }
   context_.counters.requests_upstream.add(frames);
   context_.counters.latency_upstream.observe(now - slot->started, frames);
-  answered(sequence, *slot, frames, now);
+  answered(sequence, *slot, frames, now, answering(*slot));
 }
 
 /// Who was woken by another's write goes on to read what that one wrote before: nothing older may
@@ -180,7 +191,7 @@ Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool l
   if (last) {
     context_.counters.requests_upstream.add();
     context_.counters.latency_upstream.observe(now - slot->started);
-    answered(sequence, *slot, 1, now);
+    answered(sequence, *slot, 1, now, answering(*slot));
     return Flow::kGoOn;
   }
   return output_flow(sequence);
@@ -205,8 +216,8 @@ void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane
 }
 
 void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t commands, state::Nanos now,
-                       Via via) {
-  apply_effect(slot, commands, now);
+                       DoneBy by, Via via) {
+  apply_effect(slot, commands, by, now);
   if (slot.script) {
     scripts_out_ -= commands;
     context_.all_clients.scripts.fetch_sub(commands, std::memory_order_relaxed);
@@ -468,7 +479,7 @@ void Session::read_aside(std::uint64_t sequence, Slot& slot, std::string_view re
                                          ? context_.director.primary()
                                          : context_.director.destination(request).endpoint;
   if (endpoint == state::kNoEndpoint) {
-    fail_slot(sequence, slot, route::kSlotNotServed);
+    fail_slot(sequence, slot, route::kSlotNotServed, DoneBy::kNobody);
     return;
   }
   const upstream::ChannelKey key = channel_key(endpoint);
@@ -478,7 +489,7 @@ void Session::read_aside(std::uint64_t sequence, Slot& slot, std::string_view re
   if (!way->accepts_commands()) {
     const std::string text = failure_text(way->last_failure(), false);
     if (dedicated) context_.lanes.give_back(way, upstream::LaneCondition::kSpent, now);
-    fail_slot(sequence, slot, text);
+    fail_slot(sequence, slot, text, DoneBy::kNobody);
     return;
   }
   way->submit(request, requester(sequence), slot.command_class, TimeLimit::kCommand, slot.started);

@@ -76,7 +76,8 @@ void Session::on_link_answered(std::uint64_t sequence, Slot& slot, const fill::F
     }
     case fill::FetchOutcome::kTooLarge:
       fail_slot(sequence, slot,
-                "ERR the script was run, but its reply is larger than listen.output_limit");
+                "ERR the script was run, but its reply is larger than listen.output_limit",
+                DoneBy::kPrimary);
       return;
     case fill::FetchOutcome::kLost:
     case fill::FetchOutcome::kRefused:
@@ -86,7 +87,7 @@ void Session::on_link_answered(std::uint64_t sequence, Slot& slot, const fill::F
   const Failure failure = result.timed_out
                               ? Failure{FailureKind::kTimeout, "no reply of the script"}
                               : Failure{FailureKind::kClosed, "the connection that ran the script"};
-  fail_slot(sequence, slot, failure_text(failure, true));
+  fail_slot(sequence, slot, failure_text(failure, true), DoneBy::kPrimary);
 }
 
 /// EVAL and SCRIPT LOAD: a script we had not seen is kept in mind, unless it turns out not to

@@ -316,9 +316,7 @@ TEST_F(SessionRefused, AnUnsentScriptWithoutAServerEndsAtTheDeadline) {
   leased().lose();
   go_on();
   past_deadline();
-  ASSERT_EQ(fences_.size(), 1u);
-  session_->on_fenced(fences_[0]);
-  go_on();
+  EXPECT_EQ(fences_.size(), 0u) << "it has written nothing";
   EXPECT_EQ(heard().substr(0, 5), "-ERR ");
 }
 

@@ -1,5 +1,7 @@
 // Reads that replicas answer: which ones, what they may not overtake, and what becomes of those
 // that are refused or lost.
+#include <gmock/gmock.h>
+
 #include <array>
 #include <string>
 #include <vector>
@@ -130,6 +132,84 @@ TEST_F(SessionReplica, WithoutAPrimaryAReadWaitsUntilAReplicaHasWhatWasWritten) 
   expect_at_rest();
 }
 
+TEST_F(SessionReplica, AReadPastTheL1KeepsNobodyFromTheReplicas) {
+  for (int i = 0; i < 3; ++i) {
+    say("GET a");
+    const auto [replica, said] = asked();
+    ASSERT_EQ(said, "GET a") << "the L1 has no link to fill it";
+    reply_from(replica, "$1\r\nA\r\n");
+  }
+  EXPECT_EQ(sent_to(0), "");
+  take_down(1);
+  take_down(2);
+  say("GET a");
+  EXPECT_EQ(sent_to(0), "GET a");
+  reply_from(0, "$1\r\nA\r\n");
+  bring_up(1);
+  bring_up(2);
+  say("GET a");
+  EXPECT_EQ(asked().second, "GET a") << "what the primary has shown is no write";
+}
+
+TEST_F(SessionReplica, AWriteThatWasNeverSentKeepsNobodyFromTheReplicas) {
+  take_down(0);
+  for (const char* write : {"SET a 1", "FLUSHALL", "INCR a"}) {
+    now_ += state::kMillisecond;
+    say(write);
+    past_deadline();
+    EXPECT_EQ(heard().substr(0, 4), "-ERR") << write;
+    say("TTL a");
+    const auto [replica, said] = asked();
+    ASSERT_EQ(said, "TTL a") << write;
+    reply_from(replica, ":-1\r\n");
+    (void)heard();
+    expect_at_rest();
+  }
+  EXPECT_EQ(counters_.invalidations_own.get(), 0U);
+  EXPECT_EQ(counters_.flushes_own.get(), 0U);
+}
+
+TEST_F(SessionReplica, AWriteThatLeftNoByteOnItsWayOutKeepsNobodyFromTheReplicas) {
+  say("SET a 1");  // it is with the lane, which has not written it yet
+  const auto lost = lanes_.shared_.at(key_to(0));
+  take_down(0);
+  lost->lose();
+  go_on();
+  past_deadline();
+  EXPECT_EQ(heard(), "-ERR upstream redis:6379 lost: connection closed by the upstream\r\n");
+  say("TTL a");
+  EXPECT_EQ(asked().second, "TTL a");
+}
+
+TEST_F(SessionReplica, AWriteThatMayHaveBeenDoneKeepsItsKeyFromTheReplicas) {
+  const std::string other = unlike("a");
+  say("SET a 1");
+  EXPECT_EQ(sent_to(0), "SET a 1");
+  lose(0);
+  take_down(0);
+  EXPECT_THAT(heard(), testing::HasSubstr("the outcome of this command is unknown"));
+  say("TTL a");
+  EXPECT_EQ(asked().second, "");
+  past_deadline();
+  (void)heard();
+  // An errand that is late is not known to have been left undone either.
+  bring_up(0);
+  say("TTL " + other);
+  const auto [replica, said] = asked();
+  EXPECT_EQ(said, "TTL " + other);
+  reply_from(replica, ":-1\r\n");
+  take_down(0);
+  say("SET " + other + " 1");
+  bring_up(0);
+  after_pause();
+  EXPECT_EQ(sent_to(0), "SET " + other + " 1");
+  past_deadline();
+  EXPECT_THAT(heard(), testing::HasSubstr("the outcome of this command is unknown"));
+  take_down(0);
+  say("TTL " + other);
+  EXPECT_EQ(asked().second, "");
+}
+
 TEST_F(SessionReplica, SecondAskingsEndWithTheBudget) {
   director_.retries().set_share({.percent = 0, .floor_per_second = 1, .burst = 1});
   say("TTL a");
@@ -208,6 +288,35 @@ TEST_F(SessionAffinity, KeysOfOneReplicaAreReadThereAndOfSeveralFromThePrimary) 
   EXPECT_EQ(home_of(keys_[1]), home_);
 }
 
+TEST_F(SessionAffinity, WhatItsOwnReplicaAnsweredIsNotAheadOfIt) {
+  find_keys();
+  take_down(0);
+  take_down(home_);
+  say("GET " + keys_[0]);
+  EXPECT_EQ(heard(), "");
+  bring_up(home_);
+  after_pause();
+  EXPECT_EQ(sent_to(home_), "GET " + keys_[0]);
+  now_ += state::kMillisecond;
+  reply_from(home_, "$1\r\nA\r\n");
+  EXPECT_EQ(heard(), "$1\r\nA\r\n");
+  EXPECT_EQ(home_of(keys_[0]), home_);
+}
+
+TEST_F(SessionAffinity, WhatThePrimaryAnsweredPastTheL1IsAheadOfItsReplica) {
+  find_keys();
+  take_down(home_);
+  say("GET " + keys_[0]);
+  EXPECT_EQ(sent_to(0), "GET " + keys_[0]);
+  now_ += state::kMillisecond;
+  reply_from(0, "$1\r\nA\r\n");
+  (void)heard();
+  bring_up(home_);
+  EXPECT_EQ(home_of(keys_[0]), 0);
+  replicas_catch_up();
+  EXPECT_EQ(home_of(keys_[0]), home_);
+}
+
 TEST_F(SessionAffinity, WithoutItsOwnReplicaAKeyIsReadFromThePrimary) {
   find_keys();
   say("SET " + keys_[0] + " 1");
@@ -282,6 +391,28 @@ TEST_F(SessionClusterReplica, WhatAReplicaDoesNotFindItsPrimaryIsAskedFor) {
   reply_from(1, "+OK\r\n:5500\r\n");
   EXPECT_EQ(heard(), ":5500\r\n:6\r\n");
   expect_at_rest();
+}
+
+TEST_F(SessionClusterReplica, OfAWriteOfSeveralShardsOnePartThatLeftIsEnough) {
+  for (const EndpointId id : {EndpointId{0}, EndpointId{1}, EndpointId{2}}) take_down(id);
+  now_ += state::kMillisecond;
+  say("MSET b 1 c 1");
+  past_deadline();
+  EXPECT_EQ(heard().substr(0, 4), "-ERR");
+  say("TTL b");
+  EXPECT_EQ(sent_to(10), "TTL b");
+  reply_from(10, ":1\r\n");
+  (void)heard();
+  bring_up(1);
+  say("MSET b 1 c 1");
+  after_pause();
+  EXPECT_EQ(sent_to(1), "MSET c 1");
+  reply_from(1, "+OK\r\n");
+  past_deadline();
+  EXPECT_EQ(heard().substr(0, 4), "-ERR");
+  say("TTL c");
+  EXPECT_EQ(sent_to(11), "");
+  EXPECT_EQ(sent_to(1), "TTL c");
 }
 
 TEST_F(SessionClusterReplica, SeveralKeysAreReadFromTheirPrimary) {

@@ -136,6 +136,7 @@ TEST_F(SessionScript, WhileOneRunsTheUpstreamSaysWhetherItWouldAnswer) {
 
 TEST_F(SessionScript, OneThatIsLostRunsNoMore) {
   say("EVAL return 0");
+  (void)leased().sent();
   leased().lose();
   EXPECT_EQ(all_clients_.scripts.load(), 0u);
   // It may have written before it was lost.

@@ -3,17 +3,16 @@
 #include <thread>
 
 #include "tests/integration/topology_fixture.hpp"
+#include "tests/support/scale.hpp"
 #include "tests/support/sentinel_set.hpp"
 
 namespace pillion::test {
 namespace {
 
-constexpr Millis kSlack{150};
-
 class SentinelSubscriptions : public ::testing::Test {
  protected:
   /// After a promotion messages of the new primary arrive again within a second.
-  void expect_messages_after(const std::function<void()>& harm, Millis within = 1s) {
+  void expect_messages_after(const std::function<void()>& harm, Millis promised = 1s) {
     PillionProcess pillion(set.url(), swift());
     RespClient client = pillion.client();
     ASSERT_TRUE(eventually([&] { return client("SET", "k", "v").is_ok(); })) << pillion.log();
@@ -34,7 +33,7 @@ class SentinelSubscriptions : public ::testing::Test {
         heard = subscriber.try_read(5ms).has_value();
       }
       EXPECT_TRUE(heard);
-      EXPECT_LE(Clock::now() - promotion.at, within + kSlack);
+      EXPECT_LE(Clock::now() - promotion.at, within(promised));
     }
     // All settled at the new primary, and nothing is counted twice.
     RespClient publisher = pillion.client();

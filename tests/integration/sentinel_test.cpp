@@ -13,9 +13,6 @@
 namespace pillion::test {
 namespace {
 
-/// Until the scheduler of a busy machine lets everybody have his say.
-constexpr Millis kSlack{150};
-
 class Sentinel : public ::testing::Test {
  protected:
   explicit Sentinel(SentinelSet::Options options = {}) : set(std::move(options)) {}
@@ -91,7 +88,7 @@ TEST_F(Sentinel, NameThatNoSentinelKnowsIsTold) {
   const Moment asked = Clock::now();
   const Value reply = client("SET", "k", "v");
   EXPECT_TRUE(is_upstream_error(reply)) << reply;
-  EXPECT_LT(Clock::now() - asked, 2s + 500ms);
+  EXPECT_LT(Clock::now() - asked, within(2s, 500ms));
   EXPECT_EQ(client("PING"), "PONG");
   EXPECT_EQ(stranger.http_get("/readyz").status, 503);
   EXPECT_TRUE(
@@ -175,17 +172,17 @@ class SentinelFailover : public Sentinel {
                 << crowd.describe_troubles();
       EXPECT_EQ(crowd.dropped(), 0U);
       EXPECT_TRUE(crowd.wrong().empty());
-      EXPECT_LE(followed, promotion.at + 1s);
-      EXPECT_LE(resumed, 1s + kSlack);
-      EXPECT_LE(crowd.trouble_after(promotion.at, stopped), 1s + kSlack);
+      EXPECT_LE(followed, promotion.at + within(1s, 0ms));
+      EXPECT_LE(resumed, within(1s));
+      EXPECT_LE(crowd.trouble_after(promotion.at, stopped), within(1s));
       if (reads == Reads::kGoOn) {
-        EXPECT_EQ(crowd.troubles_of("settled GET"), 0U) << "reads go on";
-        EXPECT_LE(crowd.longest_reading_gap(harmed, stopped), 500ms);
+        EXPECT_EQ(crowd.troubles_of("settled GET"), 0U) << "reads go on\n" << pillion->log();
+        EXPECT_LE(crowd.longest_reading_gap(harmed, stopped), within(500ms, 0ms));
       }
-      EXPECT_LE(crowd.longest_reading_gap(promotion.at + 1s, stopped), 500ms);
+      EXPECT_LE(crowd.longest_reading_gap(promotion.at + within(1s), stopped), within(500ms, 0ms));
       EXPECT_TRUE(audit.repeated.empty()) << audit.repeated.front();
       // Redis acknowledges before it replicates: what was lost was written to the old primary.
-      EXPECT_TRUE(audit.lost.empty() || audit.last_lost < promotion.at + 1s)
+      EXPECT_TRUE(audit.lost.empty() || audit.last_lost < promotion.at + within(1s, 0ms))
           << audit.lost.front() << "\n"
           << pillion->log() << set.sentinel(0).log();
       ASSERT_TRUE(set.wait_until_whole());
@@ -214,7 +211,7 @@ TEST_F(SentinelFailover, StoppedPrimaryWakesUpAndFindsNobodyListening) {
         set.server(primary).pause();
         const Moment asked = Clock::now();
         EXPECT_EQ(reader("GET", "hot"), "v");
-        EXPECT_LT(Clock::now() - asked, 100ms) << "from the L1";
+        EXPECT_LT(Clock::now() - asked, within(100ms, 0ms)) << "from the L1";
       },
       [&](std::size_t primary) { set.server(primary).resume(); });
 }
@@ -224,7 +221,7 @@ TEST_F(Sentinel, OldPrimaryThatIsBackAtOnceAndSaysMasterIsNotGoneBackTo) {
   ASSERT_TRUE(set.wait_until_whole());
   set.server(0).kill9();
   set.wait_for_promotion(0);
-  ASSERT_TRUE(writes_work(1s + kSlack));
+  ASSERT_TRUE(writes_work(within(1s)));
   set.bring_back(0);
   RespClient client = pillion->client();
   std::size_t written = 0;
@@ -257,13 +254,13 @@ TEST_F(Sentinel, OrderedFailoverLosesNothing) {
   EXPECT_EQ(crowd.dropped(), 0U);
   EXPECT_TRUE(crowd.wrong().empty());
   EXPECT_EQ(crowd.troubles_of("settled GET"), 0U);
-  EXPECT_LE(crowd.all_writing_after(promotion.at), 1s + kSlack);
+  EXPECT_LE(crowd.all_writing_after(promotion.at), within(1s));
   for (const auto& trouble : crowd.troubles()) {
     // READONLY was not executed and can be asked again; a connection that Sentinel closed can not.
     EXPECT_TRUE(is_unknown_outcome(trouble.text) || trouble.command.find("GET") == 0)
         << trouble.command << ": " << trouble.text;
   }
-  EXPECT_LE(crowd.trouble_after(promotion.at, stopped), 1s + kSlack);
+  EXPECT_LE(crowd.trouble_after(promotion.at, stopped), within(1s));
   EXPECT_TRUE(crowd.audit(set.server(promotion.server).client()).repeated.empty());
 }
 
@@ -302,7 +299,7 @@ TEST_F(Sentinel, LossOfTheQuorumChangesNothingForClients) {
   const std::size_t old_primary = set.primary();
   set.server(old_primary).kill9();
   const auto promotion = set.wait_for_promotion(old_primary);
-  EXPECT_TRUE(writes_work(1s + kSlack));
+  EXPECT_TRUE(writes_work(within(1s)));
   EXPECT_EQ(written_server(), promotion.server);
 }
 
@@ -313,12 +310,12 @@ TEST_F(Sentinel, StoppedSentinelsDoNotHoldItUp) {
   for (int i = 0; i < 300; ++i) {
     const Moment asked = Clock::now();
     ASSERT_TRUE(client("SET", "k", std::to_string(i)).is_ok());
-    ASSERT_LT(Clock::now() - asked, 250ms);
+    ASSERT_LT(Clock::now() - asked, within(250ms, 0ms));
     std::this_thread::sleep_for(5ms);
   }
   set.server(0).kill9();
   const auto promotion = set.wait_for_promotion(0);
-  EXPECT_TRUE(writes_work(1s + kSlack)) << "two of three still agree";
+  EXPECT_TRUE(writes_work(within(1s))) << "two of three still agree";
   EXPECT_EQ(written_server(), promotion.server);
   set.sentinel(0).resume();
 }
@@ -330,7 +327,7 @@ TEST_F(Sentinel, SentinelsThatWereNotNamedAreFollowedOnceTheyAreKnown) {
   set.sentinel(0).kill9();
   set.server(0).kill9();
   const auto promotion = set.wait_for_promotion(0);
-  EXPECT_TRUE(writes_work(1s + kSlack));
+  EXPECT_TRUE(writes_work(within(1s)));
   EXPECT_EQ(written_server(), promotion.server);
 }
 
@@ -381,7 +378,7 @@ TEST(SentinelAtStart, NothingAnswersAndThenEverythingWorks) {
   RespClient client = pillion.client();
   const Moment asked = Clock::now();
   EXPECT_TRUE(is_upstream_error(client("GET", "k")));
-  EXPECT_LT(Clock::now() - asked, 2s + 500ms);
+  EXPECT_LT(Clock::now() - asked, within(2s, 500ms));
   EXPECT_EQ(pillion.http_get("/readyz").status, 503);
   for (std::size_t i = 0; i < 3; ++i) set.sentinel(i).restart();
   EXPECT_TRUE(eventually([&] { return client("SET", "k", "v").is_ok(); }, 5s));
@@ -402,7 +399,7 @@ TEST_F(Sentinel, BlockedAndPinnedClientsHearOfTheFailoverAndGoOn) {
   const auto promotion = set.wait_for_promotion(0);
   EXPECT_TRUE(blocked.read(3s).is_error());
   EXPECT_TRUE(transaction("EXEC").is_error());
-  EXPECT_TRUE(writes_work(1s + kSlack));
+  EXPECT_TRUE(writes_work(within(1s)));
   EXPECT_TRUE(transaction("MULTI").is_ok());
   EXPECT_EQ(transaction("SET", "k", "w"), "QUEUED");
   EXPECT_EQ(transaction("EXEC").items.size(), 1U);
@@ -432,7 +429,7 @@ TEST_F(SentinelCache, T05_ValuesThatTheNewPrimaryDoesNotHaveAreForgotten) {
   set.server(2).resume();
   const auto promotion = set.wait_for_promotion(0);
   const std::string truth = set.server(promotion.server)("GET", "k").text;
-  EXPECT_TRUE(eventually([&] { return client("GET", "k") == truth; }, 3s));
+  EXPECT_TRUE(eventually([&] { return client("GET", "k") == truth; }));
   for (int i = 0; i < 50; ++i) EXPECT_EQ(client("GET", "k"), truth);
 }
 

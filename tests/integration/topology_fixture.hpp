@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,13 @@ inline Settings swift(Settings more = {}) {
 inline Settings without_cache(Settings more = {}) {
   more.emplace_back("cache.enabled=false");
   return swift(std::move(more));
+}
+
+/// Within one in a hundred. On a busy machine a replica may prove nothing for a moment and get less
+/// meanwhile: whoever asks repeats the reads until nobody was held up, and an uneven choice never
+/// comes out even.
+inline bool is_share(std::uint64_t got, double share) {
+  return std::abs(static_cast<double>(got) - share) <= share / 100;
 }
 
 /// For INSTANTIATE_TEST_SUITE_P over words, and over versions of the protocol.

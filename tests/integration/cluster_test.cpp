@@ -448,6 +448,29 @@ TEST_F(Cluster, ReplicasShareTheReadsAndTheirDeathGoesUnnoticed) {
   expect_undisturbed(crowd);
 }
 
+TEST_F(Cluster, WhatNoReplicaFindsIsAskedOfThePrimaryOnceForAllWhoWait) {
+  start();
+  ASSERT_TRUE(pillion->wait_for_l1()) << pillion->log();
+  constexpr int kClients = 20;
+  constexpr int kRounds = 20;
+  std::vector<RespClient> clients;
+  for (int i = 0; i < kClients; ++i) clients.push_back(pillion->client());
+  const auto miss_together = [&](const std::string& key) {
+    for (RespClient& client : clients) client.send("GET", key);
+    for (RespClient& client : clients) ASSERT_TRUE(client.read().is_null());
+  };
+  int number = 0;
+  const auto another = [&] { return key_in_slot(1, "missing" + std::to_string(number++)); };
+  ASSERT_TRUE(eventually([&] {
+    miss_together(another());
+    return cluster.node(3).calls("get") > 0;
+  })) << "its replica is read";
+  cluster.node(0).reset_stats();
+  for (int round = 0; round < kRounds; ++round) miss_together(another());
+  EXPECT_GE(cluster.node(0).calls("get"), 1U) << "a key may leave its replica's sight";
+  EXPECT_LE(cluster.node(0).calls("get"), 3U * kRounds) << "of " << kClients * kRounds;
+}
+
 class ClusterThatGoesOn : public Cluster {
  protected:
   ClusterThatGoesOn() : Cluster(options()) {}

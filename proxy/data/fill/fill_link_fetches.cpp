@@ -68,7 +68,7 @@ void FillLinkFsm::finish(Operation& operation, state::Nanos now) {
              std::find(operation.pttls.begin(), operation.pttls.end(), kMissing) !=
                  operation.pttls.end()) {
     // I4-C: it may have left with its slot, of which a replica knows nothing.
-    resolve_lost(*operation.fetch);
+    if (!sink_.on_absent(*operation.fetch, options_.endpoint, now)) resolve_lost(*operation.fetch);
   } else if (operation.fetch->multi) {
     finish_multi(operation, now);
   } else {

@@ -78,6 +78,11 @@ class FillSink {
   /// Everything that executed before the fence was asked for has been applied, or the link's
   /// generation ended.
   virtual void on_fence(FenceId fence) = 0;
+  /// I4-C: a cluster's replica, `asked`, finds no such key, and its primary may. True: the fetch
+  /// goes on there, and all who wait for it with it.
+  virtual bool on_absent(Fetch& /*fetch*/, state::EndpointId /*asked*/, state::Nanos /*now*/) {
+    return false;
+  }
   /// All that one read brought was told: write answers out now.
   virtual void on_batch_end() = 0;
 };

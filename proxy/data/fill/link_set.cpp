@@ -105,6 +105,7 @@ void LinkSet::want(const state::TopologySnapshot& snapshot, state::EndpointId en
     if (known->role == role && known->link->fsm().options().cluster == cluster) {
       known->wanted = true;
       known->name = place->name;
+      known->primary = primary;
       known->link->follow(clock, now);
       return;
     }
@@ -112,11 +113,11 @@ void LinkSet::want(const state::TopologySnapshot& snapshot, state::EndpointId en
     close(*known);
     members_.erase(known);
   }
-  open(*place, role, cluster, clock);
+  open(*place, role, primary, cluster, clock);
 }
 
-void LinkSet::open(const state::Endpoint& endpoint, state::NodeRole role, bool cluster,
-                   ReplicationClock* clock) {
+void LinkSet::open(const state::Endpoint& endpoint, state::NodeRole role, state::EndpointId primary,
+                   bool cluster, ReplicationClock* clock) {
   const bool replica = role == state::NodeRole::kReplica;
   const auto source = replica ? cache::LinkSource::kReplica : cache::LinkSource::kPrimary;
   FillLinkOptions options = options_.link;
@@ -135,6 +136,7 @@ void LinkSet::open(const state::Endpoint& endpoint, state::NodeRole role, bool c
   Member member;
   member.endpoint = endpoint.id;
   member.role = role;
+  member.primary = primary;
   member.name = endpoint.name;
   member.wanted = true;
   member.link = make_link_(
@@ -213,6 +215,21 @@ void LinkSet::on_fence(FenceId fence) {
   if (found == fences_.end() || --found->missing > 0) return;
   fences_.erase(found);
   environment_.sink.on_fence(fence);
+}
+
+/// One question of the primary for all who wait, and an answer that the L1 can keep.
+bool LinkSet::on_absent(Fetch& fetch, state::EndpointId asked, state::Nanos now) {
+  const FillLink* const from = find(asked);
+  const auto member = std::find_if(members_.begin(), members_.end(),
+                                   [&](const Member& each) { return each.endpoint == asked; });
+  if (from == nullptr || member == members_.end() || fetch.multi) return false;
+  FillLink* const primary = fetching(member->primary);
+  if (primary == nullptr || primary == from) return false;
+  // What may be cached is each server's own word.
+  if ((from->allowed() & ~primary->allowed()) != 0) return false;
+  fetch.elsewhere = fetch.elsewhere || options_.key_affinity;
+  primary->send(std::move(fetch), now);
+  return true;
 }
 
 std::vector<state::LinkStats> LinkSet::stats(state::Nanos now) const {

@@ -112,12 +112,14 @@ class LinkSet : public FillSink {
     environment_.sink.on_fetched(waiters, result);
   }
   void on_fence(FenceId fence) override;
+  bool on_absent(Fetch& fetch, state::EndpointId asked, state::Nanos now) override;
   void on_batch_end() override { environment_.sink.on_batch_end(); }
 
  private:
   struct Member {
     state::EndpointId endpoint = 0;
     state::NodeRole role = state::NodeRole::kPrimary;
+    state::EndpointId primary = state::kNoEndpoint;  // of its shard
     std::string name;
     std::shared_ptr<FillLink> link;
     bool wanted = false;  // by the snapshot under way
@@ -135,8 +137,8 @@ class LinkSet : public FillSink {
 
   void want(const state::TopologySnapshot& snapshot, state::EndpointId endpoint,
             state::NodeRole role, state::EndpointId primary, state::Nanos now);
-  void open(const state::Endpoint& endpoint, state::NodeRole role, bool cluster,
-            ReplicationClock* clock);
+  void open(const state::Endpoint& endpoint, state::NodeRole role, state::EndpointId primary,
+            bool cluster, ReplicationClock* clock);
   void close(Member& member);
   void note_rotation(const state::TopologySnapshot& snapshot, state::Nanos now);
 

@@ -129,7 +129,7 @@ class FillLinkFixture : public ::testing::Test {
     fetch.command = kGet;
     fetch.flight = found.flight;
     fetch.keys.push_back(member(fetch.request.size() - name.size() - 2, name, database));
-    fsm_->send(std::move(fetch), now_);
+    (asked_ != nullptr ? *asked_ : *fsm_).send(std::move(fetch), now_);
     return "(fetch)";
   }
   void mget(const std::vector<std::string>& names, std::uint64_t slot) {
@@ -164,6 +164,7 @@ class FillLinkFixture : public ::testing::Test {
   RecordingFillSink sink_;
   std::unique_ptr<FillLinkFsm> fsm_ =
       std::make_unique<FillLinkFsm>(options(), cache_, links_, invalidator_, sink_, counters_);
+  FillLinkFsm* asked_ = nullptr;  // by get(); null: fsm_
 
  private:
   static FetchKey member(std::size_t offset, std::string_view name, std::uint32_t database) {

@@ -74,6 +74,37 @@ class LinkSetTest : public FillLinkFixture {
     fsm.on_bytes(std::string(kHello) + std::string(kInfo) + "+OK\r\n" + role, now_, 0);
     ASSERT_EQ(fsm.status(), Status::kLive) << fsm.reason();
   }
+  /// A shard of a cluster: the primary 4 and its replica 5, both live.
+  void bring_shard_up(LinkSetOptions options) {
+    state::TopologySnapshot snapshot = topology_of({{4, {5}}});
+    snapshot.kind = state::TopologyKind::kCluster;
+    make(std::move(options)).on_topology(snapshot, now_);
+    now_ += state::kMillisecond;
+    const auto node = [](std::string_view id) { return "*3\r\n_\r\n:1\r\n" + bulk(id); };
+    const std::string slots = "*1\r\n*4\r\n:0\r\n:16383\r\n" + node("four") + node("five");
+    const std::string greeting = std::string(kHello) + std::string(kInfo) + "+OK\r\n";
+    const std::string well = bulk("cluster_state:ok\r\n") + slots;
+    for (const EndpointId endpoint : std::vector<EndpointId>{4, 5}) {
+      FillLinkFsm& fsm = machine(endpoint);
+      fsm.start(now_);
+      fsm.on_connected(now_);
+      fsm.written(fsm.unwritten().size());
+      fsm.on_bytes(endpoint == 4
+                       ? greeting + bulk("four") + well + bulk("") +
+                             bulk("role:master\r\nmaster_replid:abc\r\nmaster_repl_offset:100\r\n")
+                       : greeting + bulk("five") + "+OK\r\n" + well +
+                             bulk("role:slave\r\nmaster_link_status:up\r\nmaster_replid:abc\r\n"
+                                  "slave_repl_offset:100\r\n"),
+                   now_, 0);
+      ASSERT_EQ(fsm.status(), Status::kLive) << fsm.reason();
+      now_ += state::kMillisecond;
+    }
+  }
+  std::string sent_to(EndpointId endpoint) {
+    const std::string bytes(machine(endpoint).unwritten());
+    machine(endpoint).written(bytes.size());
+    return spoken(bytes);
+  }
   std::vector<std::string> shown() {
     std::vector<std::string> lines;
     for (const state::LinkStats& link : set_->stats(now_))
@@ -179,6 +210,45 @@ TEST_F(LinkSetTest, OnlyWhoHasALinkCanBeFresh) {
   EXPECT_FALSE(set.fresh(5, 1, now_)) << "it has proved nothing";
   EXPECT_FALSE(set.fresh(6, 1, now_));
   EXPECT_FALSE(set.fresh(state::kNoEndpoint, 1, now_));
+}
+
+TEST_F(LinkSetTest, WhatAReplicaDoesNotFindIsAskedOfThePrimaryOnceForAll) {
+  bring_shard_up(with_replicas());
+  asked_ = &machine(5);
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  ASSERT_EQ(get("k", 2), "(wait)");
+  EXPECT_EQ(sent_to(5), "GET k|PTTL k");
+  machine(5).on_bytes("$-1\r\n:-2\r\n", now_, 0);
+  EXPECT_THAT(sink_.calls(), IsEmpty());
+  EXPECT_EQ(sent_to(4), "GET k|PTTL k");
+  EXPECT_EQ(get("k", 3), "(wait)");
+  machine(4).on_bytes("_\r\n:-2\r\n", now_, 0);
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 2 3 reply _\r\n"));
+  EXPECT_EQ(cached("k"), "_\r\n") << "for as long as a cluster's missing keys are remembered";
+  now_ += state::kSecond;
+  EXPECT_EQ(cached("k"), "(none)");
+  EXPECT_EQ(tokens_.of(cache::hash_name("k")), WriteTokens::kNever);
+}
+
+TEST_F(LinkSetTest, WhatAReplicaDoesNotFindIsAheadOfItWhereThatMatters) {
+  LinkSetOptions options = with_replicas();
+  options.key_affinity = true;
+  bring_shard_up(options);
+  asked_ = &machine(5);
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  machine(5).on_bytes("$-1\r\n:-2\r\n", now_, 0);
+  machine(4).on_bytes("$1\r\nv\r\n:-1\r\n", now_, 0);
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 reply $1\r\nv\r\n"));
+  EXPECT_EQ(tokens_.of(cache::hash_name("k")), now_);
+}
+
+TEST_F(LinkSetTest, WhatAReplicaDoesNotFindIsGivenBackWhereThePrimaryCannotBeAsked) {
+  bring_shard_up(with_replicas());
+  asked_ = &machine(5);
+  ASSERT_EQ(get("k", 1), "(fetch)");
+  machine(4).on_failed("closed", now_, 0);
+  machine(5).on_bytes("$-1\r\n:-2\r\n", now_, 0);
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 lost GET k"));
 }
 
 TEST_F(LinkSetTest, AChangedRotationIsAWriteOfEverything) {

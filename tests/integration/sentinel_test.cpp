@@ -144,11 +144,12 @@ class SentinelFailover : public Sentinel {
   void fail_over(std::uint64_t rounds, Reads reads, const std::function<void(std::size_t)>& harm,
                  const std::function<void(std::size_t)>& heal) {
     start(swift({"upstream.command_timeout=1s"}));
+    int repeated = 0;
     for (std::uint64_t round = 1; round <= rounds; ++round) {
       SCOPED_TRACE("round " + std::to_string(round));
       const std::size_t old_primary = set.primary();
       Crowd::Options options;
-      options.prefix = "round" + std::to_string(round);
+      options.prefix = "round" + std::to_string(round) + "." + std::to_string(repeated);
       options.readers = 4;
       options.values_may_be_lost = true;
       Crowd crowd(pillion->port(), options);
@@ -176,6 +177,16 @@ class SentinelFailover : public Sentinel {
                 << crowd.describe_troubles();
       EXPECT_EQ(crowd.dropped(), 0U);
       EXPECT_TRUE(crowd.wrong().empty());
+      EXPECT_TRUE(audit.repeated.empty()) << audit.repeated.front();
+      if (set.primary() != promotion.server && repeated < 3) {
+        // To sentinels of a busy machine the new primary may look dead as well: when that was, and
+        // what was promised for the time since, nobody has noted.
+        std::cout << "another server was promoted since: the round is repeated\n";
+        ASSERT_TRUE(set.wait_until_whole());
+        ++repeated;
+        --round;
+        continue;
+      }
       EXPECT_LE(followed, promotion.at + within(1s, 0ms));
       EXPECT_LE(resumed, within(1s));
       EXPECT_LE(crowd.trouble_after(promotion.at, stopped), within(1s));
@@ -184,7 +195,6 @@ class SentinelFailover : public Sentinel {
         EXPECT_LE(crowd.longest_reading_gap(harmed, stopped), within(500ms, 0ms));
       }
       EXPECT_LE(crowd.longest_reading_gap(promotion.at + within(1s), stopped), within(500ms, 0ms));
-      EXPECT_TRUE(audit.repeated.empty()) << audit.repeated.front();
       // Redis acknowledges before it replicates: what was lost was written to the old primary.
       EXPECT_TRUE(audit.lost.empty() || audit.last_lost < promotion.at + within(1s, 0ms))
           << audit.lost.front() << "\n"

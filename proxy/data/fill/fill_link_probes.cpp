@@ -105,7 +105,8 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
     return distrust("INFO replication refused or malformed");
   }
   if (said->replica != replica()) {
-    refused_ = true;
+    // Not refused: between a failover and the news of it, roles and layout differ for a moment, and
+    // whoever is asked again much later may be wanted by then.
     if (replica() && options_.clock != nullptr) options_.clock->note_successor();
     return distrust(replica() ? "not a replica any more" : "the upstream is not a primary: slave");
   }

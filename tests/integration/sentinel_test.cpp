@@ -156,6 +156,9 @@ class SentinelFailover : public Sentinel {
       std::this_thread::sleep_for(700ms);
       const Moment harmed = Clock::now();
       harm(old_primary);
+      // A killed server closes its connections when it gets the processor once more: until then it
+      // was a stopped one, for which less is promised.
+      const bool at_once = Clock::now() - harmed < 250ms;
       const auto promotion = set.wait_for_promotion(old_primary);
       const Moment followed = published(promotion.server, promotion.at + 3s);
       std::this_thread::sleep_until(promotion.at + 3s);
@@ -190,7 +193,7 @@ class SentinelFailover : public Sentinel {
       EXPECT_LE(followed, promotion.at + within(1s, 0ms));
       EXPECT_LE(resumed, within(1s));
       EXPECT_LE(crowd.trouble_after(promotion.at, stopped), within(1s));
-      if (reads == Reads::kGoOn) {
+      if (reads == Reads::kGoOn && at_once) {
         EXPECT_EQ(crowd.troubles_of("settled GET"), 0U) << "reads go on\n" << pillion->log();
         EXPECT_LE(crowd.longest_reading_gap(harmed, stopped), within(500ms, 0ms));
       }

@@ -379,6 +379,9 @@ FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos
     options_.traffic->failures.fetch_add(1, std::memory_order_relaxed);
   if (worked) attempt_ = 0;
   reason_ = reason;
+  // I17: a replica that starts again has what it once wrote down, and less than it has shown.
+  if (replica() && connected() && options_.key_affinity && state::holds(Invariant::kI17Monotone))
+    lost_at_ = now;
   lose();
   if (refused_) {
     status_ = Status::kRefused;

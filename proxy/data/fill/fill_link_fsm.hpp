@@ -277,7 +277,8 @@ class FillLinkFsm {
   bool probe_asked_ = false;  // do not wait for the next period
   state::Nanos tried_ = 0;    // the newest sample when the latest probe was sent
   state::Nanos parted_at_ =
-      0;  // a replica: it had lost its primary, as was heard then; 0: it has it
+      0;                      // a replica: it had lost its primary, as was heard then; 0: it has it
+  state::Nanos lost_at_ = 0;  // key_affinity: what it showed until then may be gone from it
   state::Nanos used_until_ = 0;
   std::vector<Fetch> behind_;  // fetches that may not be asked for here any more
   state::Nanos deadline_ = 0;

@@ -147,14 +147,15 @@ bool FillLinkFsm::on_replication(const Operation& operation, std::string_view fr
       unprove("the replica is not connected to its primary");
     } else if (const auto orphaned = options_.clock->orphaned(options_.endpoint, operation.sent_at,
                                                               said->history, said->offset)) {
-      prove(*orphaned, now);
+      if (*orphaned > lost_at_) prove(*orphaned, now);
     }
     return true;
   }
   // What came over the new connection may have been a whole new copy.
   if (std::exchange(parted_at_, 0) != 0 && status_ == Status::kLive) links_.bump(options_.link);
   if (options_.clock == nullptr) return true;
-  if (const auto passed = options_.clock->passed(said->history, said->offset)) prove(*passed, now);
+  const auto passed = options_.clock->passed(said->history, said->offset);
+  if (passed && *passed > lost_at_) prove(*passed, now);
   return true;
 }
 

@@ -55,7 +55,9 @@ LinkSet::LinkSet(const Environment& environment, LinkSetOptions options, LinkMak
     : environment_(environment),
       options_(std::move(options)),
       make_link_(std::move(make_link)),
-      by_endpoint_(state::kMaxEndpoints, nullptr) {}
+      by_endpoint_(state::kMaxEndpoints, nullptr) {
+  if (options_.key_affinity) environment_.invalidator.tokens().set_view(options_.worker, view());
+}
 
 LinkSet::~LinkSet() {
   close();
@@ -167,8 +169,21 @@ void LinkSet::note_rotation(const state::TopologySnapshot& snapshot, state::Nano
   ++rotations_;
   if (!state::holds(state::Invariant::kI17Monotone)) return;
   environment_.invalidator.on_unknown_write(now);
+  environment_.invalidator.tokens().set_view(options_.worker, view());
   // What is under way may show more than its key's next replica has.
   for (const Member& member : members_) member.link->on_rotation();
+}
+
+/// The rotation, as a number.
+std::uint64_t LinkSet::view() const {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3; };
+  for (const Share& share : rotation_) {
+    add(share.replica);
+    add(share.weight);
+    add(share.near ? 1 : 0);
+  }
+  return hash;
 }
 
 void LinkSet::on_tick(state::Nanos now) {
@@ -182,6 +197,7 @@ void LinkSet::drain() {
 }
 
 void LinkSet::close() {
+  if (options_.key_affinity) environment_.invalidator.tokens().forget_view(options_.worker);
   for (Member& member : members_) close(member);
   members_.clear();
 }
@@ -189,7 +205,14 @@ void LinkSet::close() {
 bool LinkSet::fresh(state::EndpointId endpoint, cache::NameHash name, state::Nanos now) const {
   const FillLink* const link = find(endpoint);
   // Without a link: what is not a replica needs none, and a replica proves nothing.
-  return link != nullptr && link->fresh(name, now, options_.replica_age);
+  if (link == nullptr) return false;
+  // Asked first: a replica's link is probed while it is wanted.
+  const bool fresh = link->fresh(name, now, options_.replica_age);
+  const bool several_views = options_.key_affinity &&
+                             state::holds(state::Invariant::kI17Monotone) &&
+                             link->fsm().options().source == cache::LinkSource::kReplica &&
+                             !environment_.invalidator.tokens().one_view();
+  return fresh && !several_views;
 }
 
 void LinkSet::note_leaving(state::EndpointId primary, std::uint16_t slot, state::Nanos now) const {

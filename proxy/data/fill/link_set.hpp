@@ -141,6 +141,7 @@ class LinkSet : public FillSink {
             bool cluster, ReplicationClock* clock);
   void close(Member& member);
   void note_rotation(const state::TopologySnapshot& snapshot, state::Nanos now);
+  std::uint64_t view() const;
 
   Environment environment_;
   LinkSetOptions options_;

@@ -5,6 +5,10 @@
 // name in a table of fixed size: names that share a place share the later token, which costs reads
 // at the primary and nothing else. `everything` stands for writes whose keys are not known.
 //
+// Which replica a key belongs to is a view of each worker's, and they change theirs one after the
+// other. With reads.balance key_affinity no replica answers in the meantime (I17): of two views of
+// one key the later one may be of a replica that is behind the other.
+//
 // Any thread. A token is set before the reply of the write is released, so that whoever has seen
 // that reply finds it. Not enabled: nothing is kept and nothing costs anything.
 #pragma once
@@ -12,8 +16,12 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "proxy/data/cache/cache_key.hpp"
 #include "proxy/state/clock.hpp"
@@ -46,6 +54,13 @@ class WriteTokens {
     return own > all ? own : all;
   }
 
+  /// The worker's view of whom keys belong to, from here on; a token for everything comes first.
+  void set_view(std::uint32_t worker, std::uint64_t view);
+  /// The worker is no more.
+  void forget_view(std::uint32_t worker);
+  /// All workers have one view. A replica may answer: who sees this sees the tokens before it.
+  bool one_view() const { return one_view_.load(std::memory_order_acquire); }
+
  private:
   using Table = std::array<std::atomic<state::Nanos>, kPlaces>;
 
@@ -59,7 +74,12 @@ class WriteTokens {
   }
 
   std::unique_ptr<Table> table_;
+  void compare_views();
+
   std::atomic<state::Nanos> everything_{kNever};
+  std::mutex mutex_;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> views_;  // by worker
+  std::atomic<bool> one_view_{true};
 };
 
 }  // namespace pillion::data::fill

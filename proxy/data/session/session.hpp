@@ -400,6 +400,7 @@ class Session {
     state::EndpointId endpoint = state::kNoEndpoint;  // next or latest; kNoEndpoint: to be routed
     bool asking = false;
     bool of_replica = false;                      // `endpoint` was chosen as a replica
+    std::uint64_t rotations = 0;                  // of the director, when it was
     state::EndpointId node = state::kNoEndpoint;  // whose own answer it has to be
     WayId way = kNoWay;                           // counts there
     std::shared_ptr<upstream::Lane> lane;
@@ -419,9 +420,7 @@ class Session {
   void put_off_unreachable(Errand& errand, const upstream::Lane* lane, state::Nanos now);
   void make_detour(Errand& errand);
   void postpone_errand(Errand& errand, state::Nanos pause, state::Nanos now);
-  void finish_errand(Errand& errand, std::string_view reply, state::Nanos now) {
-    end_errand(errand, reply, now, errand.of_replica ? DoneBy::kReplica : DoneBy::kPrimary, true);
-  }
+  void finish_errand(Errand& errand, std::string_view reply, state::Nanos now);
   void fail_errand(Errand& errand, std::string_view text, state::Nanos now,
                    DoneBy by = DoneBy::kNobody, bool clean = true);
   void end_errand(Errand& errand, std::string_view reply, state::Nanos now, DoneBy by, bool clean);

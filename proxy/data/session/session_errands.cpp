@@ -161,6 +161,7 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
       if (found.lane->accepts_commands()) {
         errand.endpoint = from.endpoint;
         errand.of_replica = true;
+        errand.rotations = context_.director.rotations();
         errand.asking = false;
         lane = found.lane;
         way = found.id;
@@ -239,6 +240,12 @@ void Session::forget_errand_lane(Errand& errand, bool clean, state::Nanos now) {
   const auto condition =
       !clean ? upstream::LaneCondition::kSpent : upstream::LaneCondition::kSuspect;
   context_.lanes.give_back(lane, condition, now);
+}
+
+void Session::finish_errand(Errand& errand, std::string_view reply, state::Nanos now) {
+  // I17: its keys may belong to another replica since it was sent.
+  const bool own = errand.of_replica && errand.rotations == context_.director.rotations();
+  end_errand(errand, reply, now, own ? DoneBy::kReplica : DoneBy::kPrimary, true);
 }
 
 /// With a text of our own: nobody else will answer it.

@@ -173,6 +173,27 @@ TEST_F(Probes, APrimaryThatAnsweredBeforeItsReplicaSpokeMayBeGone) {
   EXPECT_EQ(links_.synced_at(link()), refused);
 }
 
+TEST_F(Probes, AReplicaThatComesBackHasToBePastWhatItHasShown) {
+  for (const bool key_affinity : {false, true}) {
+    FillLinkOptions mine = of_replica();
+    mine.key_affinity = key_affinity;
+    use(mine);
+    clock_.add(now_ - 5 * kMillisecond, "abc", 100);
+    connect_with(greeting() + replica_at(100));
+    ASSERT_EQ(fsm_->status(), Status::kLive);
+    now_ += 50 * kMillisecond;
+    fsm_->on_failed("closed", now_, 0);
+    now_ += 50 * kMillisecond;
+    connect_with(greeting() + replica_at(100));
+    EXPECT_EQ(fsm_->status(), key_affinity ? Status::kUnproven : Status::kLive);
+    clock_.add(now_, "abc", 100);
+    tick(250 * kMillisecond);
+    reply(replica_at(100));
+    EXPECT_EQ(fsm_->status(), Status::kLive) << fsm_->reason();
+    now_ += kSecond;
+  }
+}
+
 TEST_F(Probes, AReplicaThatTakesOverACopyLosesItsGeneration) {
   bring_replica_up();
   tick(250 * kMillisecond);

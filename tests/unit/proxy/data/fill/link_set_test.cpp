@@ -251,6 +251,34 @@ TEST_F(LinkSetTest, WhatAReplicaDoesNotFindIsGivenBackWhereThePrimaryCannotBeAsk
   EXPECT_THAT(sink_.calls(), ElementsAre("1 lost GET k"));
 }
 
+TEST_F(LinkSetTest, NoReplicaAnswersWhileWorkersDisagreeWhomKeysBelongTo) {
+  LinkSetOptions options = with_replicas();
+  options.key_affinity = true;
+  bring_shard_up(options);
+  EXPECT_TRUE(set_->fresh(5, 1, now_));
+  options.worker = 1;
+  options.link.commands = kCommands;
+  auto other = std::make_unique<LinkSet>(
+      LinkSet::Environment{cache_, links_, invalidator_, replication_, sink_, counters_}, options,
+      [this](std::unique_ptr<FillLinkFsm> fsm) {
+        return std::make_shared<FillLink>(io_, turn_end_, topology_, std::move(fsm));
+      });
+  EXPECT_FALSE(set_->fresh(5, 1, now_)) << "the other one knows of no replica";
+  EXPECT_TRUE(set_->fresh(4, 1, now_));
+  state::TopologySnapshot snapshot = topology_of({{4, {5}}});
+  snapshot.kind = state::TopologyKind::kCluster;
+  now_ += state::kMillisecond;
+  other->on_topology(snapshot, now_);
+  EXPECT_TRUE(tokens_.one_view());
+  EXPECT_EQ(tokens_.of(1), now_) << "what the other one showed before that";
+  EXPECT_FALSE(set_->fresh(5, 1, now_));
+  snapshot.nodes[1].weight = 10;
+  set_->on_topology(snapshot, now_);
+  EXPECT_FALSE(tokens_.one_view());
+  other.reset();
+  EXPECT_TRUE(tokens_.one_view());
+}
+
 TEST_F(LinkSetTest, AChangedRotationIsAWriteOfEverything) {
   LinkSetOptions options = with_replicas();
   options.key_affinity = true;

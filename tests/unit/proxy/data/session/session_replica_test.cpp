@@ -303,6 +303,29 @@ TEST_F(SessionAffinity, WhatItsOwnReplicaAnsweredIsNotAheadOfIt) {
   EXPECT_EQ(home_of(keys_[0]), home_);
 }
 
+TEST_F(SessionAffinity, AnErrandThatIsUnderWayWhenKeysChangeTheirReplicaMayBeAhead) {
+  find_keys();
+  take_down(0);
+  take_down(home_);
+  say("GET " + keys_[0]);
+  bring_up(home_);
+  after_pause();
+  EXPECT_EQ(sent_to(home_), "GET " + keys_[0]);
+  bring_up(0);
+  state::TopologySnapshot changed = replicas_of({100, 100});
+  changed.nodes[home_].in_rotation = false;
+  now_ += state::kMillisecond;
+  replica_links_.on_topology(changed, now_);
+  publish(changed);
+  replicas_catch_up();
+  now_ += state::kMillisecond;
+  reply_from(home_, "$1\r\nA\r\n");
+  EXPECT_EQ(heard(), "$1\r\nA\r\n");
+  EXPECT_EQ(home_of(keys_[0]), 0) << "the other replica may not have what was shown";
+  replicas_catch_up();
+  EXPECT_EQ(home_of(keys_[0]), 3 - home_);
+}
+
 TEST_F(SessionAffinity, WhatThePrimaryAnsweredPastTheL1IsAheadOfItsReplica) {
   find_keys();
   take_down(home_);

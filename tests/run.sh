@@ -90,7 +90,11 @@ else
   fi
   sweep || failed=1
   build release -DPILLION_TESTS=ON -DPILLION_BENCH=ON
-  test_all release || failed=1
+  # Whoever kills, stops and moves servers races against what these do by themselves, and against whatever else the
+  # machine does: one that fails is run once more, and CTest says so.
+  test_all release --label-regex '^topology$' --repeat until-pass:2 || failed=1
+  sweep || failed=1
+  test_all release --label-exclude '^topology$' || failed=1
 fi
 trap - EXIT
 sweep || failed=1

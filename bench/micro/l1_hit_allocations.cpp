@@ -62,7 +62,7 @@ class NoLanes : public upstream::LaneProvider {
 
 class NoFences : public session::FenceService {
  public:
-  void start_fence(const Requester&) override {}
+  void start_fence(const Requester&, cache::LinkId) override {}
 };
 
 class Nobody : public session::Neighbours,

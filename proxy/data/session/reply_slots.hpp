@@ -77,11 +77,11 @@ struct Slot {
   bool needs_fence = false;     // nothing of the reply may leave before fences are acknowledged
   bool fence_asked = false;
   bool fence_acked = false;
-  bool blocking = false;  // its command waits for others
-  bool script = false;    // its commands run scripts
+  bool blocking = false;                              // its command waits for others
+  bool script = false;                                // its commands run scripts
   cache::LinkId on_link = cache::LinkTable::kNoLink;  // a script that runs there: no fence needed
-  bool reached = false;   // some part of a fan-out may have been done somewhere
-  bool begun = false;     // part of a reply of the front was already handed to the client's output
+  bool reached = false;  // some part of a fan-out may have been done somewhere
+  bool begun = false;    // part of a reply of the front was already handed to the client's output
   CommandClass command_class = CommandClass::kWrite;
   WayId way = kNoWay;
   state::EndpointId endpoint = state::kNoEndpoint;  // who was asked

@@ -372,7 +372,9 @@ void Worker::on_topology(state::Nanos now) {
   session_context_.auth_required = snapshot->auth_required;
   links_.on_topology(*snapshot, now);
   pool_.on_topology(*snapshot, now);
+  const std::uint64_t owners = director_.owners_version();
   director_.on_topology(snapshot);
+  if (director_.owners_version() != owners) registry_.on_owners_changed();
   if (hub_) hub_->on_topology(*snapshot, now);
 }
 

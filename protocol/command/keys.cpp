@@ -53,7 +53,7 @@ KeySet sort_keys(const Spec& spec, const resp::Command& command, Keys& keys) {
     if (is_word(option, "ASC") || is_word(option, "DESC") || is_word(option, "ALPHA")) continue;
     if (is_word(option, "LIMIT") && left >= 2) {
       i += 2;
-    } else if (is_word(option, "STORE") && left >= 1) {
+    } else if (is_word(option, "STORE") && left >= 1 && spec.is(kWrite)) {
       keys.push_back(command.arg(++i));
     } else if ((is_word(option, "BY") || is_word(option, "GET")) && left >= 1) {
       // Without a '*' the pattern names no key: "BY nosort", "GET #".

@@ -135,11 +135,12 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
-# free_port: below the range the kernel hands out, so that no outgoing connection takes it meanwhile.
+# free_port: below the range the kernel hands out, so that no outgoing connection takes it meanwhile. A cluster's node
+# listens 10,000 further up as well.
 free_port() {
   local port
   for _ in {1..100}; do
-    port=$((10000 + RANDOM % 20000))
+    port=$((10000 + RANDOM % 12000))
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
   done
   fail "no free port"

@@ -9,13 +9,40 @@
 #include "proxy/state/invariant.hpp"
 
 namespace pillion::data::request {
+namespace {
+
+state::EndpointId owner_of(const state::TopologySnapshot& snapshot, std::size_t slot) {
+  if (!snapshot.slots) return state::kNoEndpoint;
+  const std::uint16_t shard = (*snapshot.slots)[slot];
+  return shard < snapshot.shards.size() ? snapshot.shards[shard].primary : state::kNoEndpoint;
+}
+
+bool same_owners(const state::TopologySnapshot& one, const state::TopologySnapshot& other) {
+  for (std::size_t slot = 0; slot < state::kSlots; ++slot) {
+    if (owner_of(one, slot) != owner_of(other, slot)) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 void Director::on_topology(route::RouteTable::Snapshot snapshot) {
   const bool has_replicas = snapshot->has_replicas();
+  if (!same_owners(table_.snapshot(), *snapshot)) ++owners_version_;
   alone_ = snapshot->kind == state::TopologyKind::kStandalone;
   table_.rebuild(std::move(snapshot));
   selector_.update(table_);
   simple_ = !table_.cluster() && !(options_.replicas && has_replicas && links_ != nullptr);
+}
+
+state::EndpointId Director::only_owner() const {
+  state::EndpointId owner = state::kNoEndpoint;
+  for (const route::RouteTable::ShardRoute& shard : table_.shards()) {
+    if (!shard.owns_slots) continue;
+    if (owner != state::kNoEndpoint) return state::kNoEndpoint;
+    owner = shard.primary;
+  }
+  return owner;
 }
 
 bool Director::readonly(state::EndpointId endpoint) const {

@@ -50,6 +50,10 @@ class Director : public fill::FetchRouter {
   /// Every command goes to primary(): there is nothing to decide.
   bool simple() const { return simple_; }
   state::EndpointId primary() const { return table_.any_primary(); }
+  /// Changes whenever a slot of a cluster gets another primary, or loses its own.
+  std::uint64_t owners_version() const { return owners_version_; }
+  /// Of a cluster: who owns all slots that anybody does; kNoEndpoint: there are several, or none.
+  state::EndpointId only_owner() const;
   /// The endpoint is a replica of a cluster.
   bool readonly(state::EndpointId endpoint) const;
 
@@ -109,6 +113,7 @@ class Director : public fill::FetchRouter {
   state::RefreshRequests* refresh_ = nullptr;
   bool alone_ = true;
   bool simple_ = true;
+  std::uint64_t owners_version_ = 0;
   std::vector<cache::NameHash> names_;  // scratch
 };
 

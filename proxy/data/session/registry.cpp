@@ -90,6 +90,14 @@ void Registry::on_ready(std::span<const net::Readiness::Event> events, state::Na
   }
 }
 
+void Registry::on_owners_changed() {
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (!places_[i].client || !places_[i].client->session().on_owners_changed()) continue;
+    mark_dirty(static_cast<std::uint32_t>(i));
+  }
+  on_batch_end();
+}
+
 void Registry::on_tick(state::Nanos now) {
   std::vector<std::uint32_t> watched;
   watched.swap(watched_);

@@ -94,6 +94,9 @@ class Registry : public ReplySink,
   /// What one turn of the readiness set brought.
   void on_ready(std::span<const net::Readiness::Event> events, state::Nanos now);
 
+  /// Slots of a cluster have other owners than before.
+  void on_owners_changed();
+
   void on_tick(state::Nanos now);
   void sweep(state::Nanos now);
   /// Closes clients that have nothing under way and were silent for `silence`; all when 0 and

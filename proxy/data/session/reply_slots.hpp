@@ -80,6 +80,7 @@ struct Slot {
   bool blocking = false;                              // its command waits for others
   bool script = false;                                // its commands run scripts
   cache::LinkId on_link = cache::LinkTable::kNoLink;  // a script that runs there: no fence needed
+  bool caching = false;  // CLIENT CACHING went ahead of its only command
   bool reached = false;  // some part of a fan-out may have been done somewhere
   bool begun = false;    // part of a reply of the front was already handed to the client's output
   CommandClass command_class = CommandClass::kWrite;

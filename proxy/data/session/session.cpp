@@ -41,6 +41,7 @@ void Session::leave() {
   for (const ClientPlace& source : redirect_sources_)
     context_.neighbours.tell_target_left(source, requester(0));
   drop_lease();
+  end_tracking();
   drop_spare();
   for (const Aside& aside : asides_) {
     if (aside.own) aside.lane->close();
@@ -175,8 +176,13 @@ Session::Step Session::handle(const command::Spec& spec, const resp::Command& co
   if (pause_ != Pause::Mode::kNone && held_by_pause(spec, command)) return Step::kWait;
   if (doom_) return handle_doomed(spec);
   if (on_link_) return Step::kWait;
-  if (spec.name.empty() && !transaction_.open) return handle_unknown(spec, command);
-  return handle_known(spec, command, name);
+  const bool unknown = spec.name.empty() && !transaction_.open;
+  const Step step = unknown ? handle_unknown(spec, command) : handle_known(spec, command, name);
+  // It meant this one; but for a transaction, which it means as a whole, and what asks about it.
+  if (step == Step::kNext && tracking_.caching && !transaction_.unbound &&
+      !spec.name.starts_with("CLIENT|"))
+    tracking_.caching = false;
+  return step;
 }
 
 /// A name that the table does not have: our own command, one the upstream has told us about, or
@@ -221,7 +227,8 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
     case command::Route::kTransaction:
       // Without a transaction EXEC, DISCARD and UNWATCH change nothing: the upstream says so.
       if (spec.name != "MULTI" && spec.name != "WATCH") return forward(spec, command);
-      if (spec.name == "MULTI" && context_.director.cluster()) return begin_unbound();
+      if (spec.name == "MULTI" && context_.director.cluster())
+        return begin_in_cluster(spec, command);
       [[fallthrough]];
     case command::Route::kScript:
     case command::Route::kBlock:
@@ -237,7 +244,7 @@ Session::Step Session::handle_normal(const command::Spec& spec, const resp::Comm
       return handle_subscribe(spec, command);
     case command::Route::kDisposable:
       if (!slots_.empty()) return Step::kWait;
-      if (!acquire_lease_for(spec, command)) return Step::kNext;
+      if (!acquire_lease_for(spec, command, LeaseOf::kFresh)) return Step::kNext;
       lease_dirty_ = true;
       return forward(spec, command);
     case command::Route::kRelay:
@@ -278,6 +285,7 @@ bool Session::read_conflicts(const command::Spec& spec, const resp::Command& com
 
 Session::Step Session::read(const command::Spec& spec, const resp::Command& command,
                             const cache::NameHash* name) {
+  if (tracking_.on && state::holds(Invariant::kI15Pinned)) return forward(spec, command);
   if (!eligible_) {
     const auto reason =
         context_.cache_enabled ? state::BypassReason::kIdentity : state::BypassReason::kDisabled;
@@ -391,7 +399,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     ++transaction_.queued;
     slot = lane_slot({}, sending);
   } else {
-    if (extra.action == SlotAction::kNone && !postponed) {
+    if (extra.action == SlotAction::kNone && !postponed && !tracking_.caching) {
       slot = lane_slot(effect, sending);
     } else {
       const bool discard = discards_reply();
@@ -407,6 +415,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       slot->way = sending.way;
       slot->endpoint = sending.endpoint;
       slot->beside = sending.beside;
+      slot->caching = tracking_.caching;
     }
     if (sending.script) count_script();
     if (request::names_keys(effect.kind)) {
@@ -420,7 +429,8 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       ++writes_out_;
     }
   }
-  slot->pinned = slot->pinned || multi_open || transaction_.watching || tracking_.on;
+  slot->pinned = slot->pinned || multi_open || transaction_.watching ||
+                 (tracking_.on && !tracking_.of_cluster);
   if (sending.beside) {
     limit = TimeLimit::kReplica;
     if (slot->unanswered == 0) slot->rotations = context_.director.rotations();
@@ -448,6 +458,11 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     blocking_ = true;
     slot->blocking = true;
   }
+  if (tracking_.caching && spec.name.starts_with("CLIENT|")) {
+    announce_for_now(*sending.lane, request, slots_.back_sequence());
+    return Step::kNext;
+  }
+  if (std::exchange(tracking_.caching, false)) announce_caching(*sending.lane, now_);
   sending.lane->submit(request, requester(slots_.back_sequence()), sending.command_class, limit,
                        now_);
   if (spare_) expect_soon();

@@ -18,8 +18,8 @@
 //   normal        shared lane, L1
 //   leased        a lane of its own: MULTI ... EXEC, WATCH, blocking commands, scripts (INV-2);
 //                 everything but QUIT and RESET goes there; no L1 (I15). Ends when all is answered
-//                 and no MULTI or WATCH is open and CLIENT TRACKING is off; the lane is kept a
-//                 moment for the next such command.
+//                 and no MULTI or WATCH is open and CLIENT TRACKING is off (or has lanes of its
+//                 own, in front of a cluster); the lane is kept a moment for the next such command.
 //   large         a command of more than 1 MiB is on its way through a lease, piece by piece
 //   relay         MONITOR, SYNC ...: a lease whose bytes pass both ways as they come, until RESET,
 //                 QUIT or the end
@@ -91,7 +91,9 @@ class Session {
   void add_redirect_source(const ClientPlace& source);
   void remove_redirect_source(const ClientPlace& source);
   void on_redirect_target_left(const Requester& target);
-  void open_receiver(std::uint64_t slot, const Gathered& found);
+  void on_redirect_target(std::uint64_t slot, const Gathered& found);
+  /// Slots of a cluster have other owners; true when this client had to be told.
+  bool on_owners_changed();
   void on_subscription_settled(std::uint64_t slot, std::string_view error);
   void on_messages(const pubsub::Messages& messages);
   void on_monitor_line(std::string_view line);
@@ -118,7 +120,9 @@ class Session {
   /// The orderly reason behind finished().
   state::DisconnectReason close_reason() const { return close_reason_; }
   /// Nothing unanswered and nothing open: may be closed when draining.
-  bool quiet() const { return slots_.empty() && !lease_ && out_.empty(); }
+  bool quiet() const {
+    return slots_.empty() && !lease_ && tracking_.nodes.empty() && out_.empty();
+  }
   /// All is answered, and written.
   bool owes_nothing() const { return slots_.empty() && out_.empty(); }
   /// May wait for ever for the upstream: nothing to finish for a client that left.
@@ -213,16 +217,31 @@ class Session {
 
   // session_tracking.cpp: the application's own client-side cache
   Step set_tracking(const command::Spec& spec, const resp::Command& command);
-  void send_tracking(std::uint64_t sequence, std::string_view request);
+  bool tracks_in_cluster() const { return tracking_.on && tracking_.of_cluster; }
+  bool open_tracking_nodes();
+  Step tell_nodes(std::string_view request, SlotAction action);
+  void tell_next_node(std::uint64_t sequence);
+  bool another_node_to_tell(std::uint64_t sequence, Slot& slot);
+  void node_refused();
+  void refuse_tracking(std::uint64_t sequence, std::string_view problem);
   void on_receiver_id(std::uint64_t sequence, Slot& slot, std::string_view reply);
-  std::string with_own_id(std::string_view frame) const;
-  std::string with_own_redirection(std::string_view reply) const;
+  std::string with_own_id(std::string_view frame, std::uint64_t receiver) const;
+  std::string with_own_redirection(state::EndpointId endpoint, std::string_view reply);
   void on_redirect_broken();
   Step tracking_info(const command::Spec& spec, const resp::Command& command);
   void on_tracking_reply(bool ok);
   void end_tracking();
-  void end_redirection(const Redirection& redirection);
-  void drop_receiver(const std::shared_ptr<upstream::Lane>& receiver);
+  void release_tracking_nodes();
+  void forget_redirection(const Redirection& redirection);
+  void drop_tracker(const std::shared_ptr<upstream::Lane>& lane);
+  void tell_to_forget();
+  void outgrow_tracking();
+  void on_sent_elsewhere(state::EndpointId endpoint);
+  void put_tracking_push(std::string_view frame);
+  Step set_caching(const command::Spec& spec, const resp::Command& command);
+  void announce_caching(upstream::Lane& lane, state::Nanos now) const;
+  void announce_for_now(upstream::Lane& lane, std::string_view question,
+                        std::uint64_t sequence) const;
 
   // session_pubsub.cpp: subscriptions
   Step handle_subscribe(const command::Spec& spec, const resp::Command& command);
@@ -242,8 +261,12 @@ class Session {
 
   // session_pinned.cpp: lanes of its own
   Step handle_leased(const command::Spec& spec, const resp::Command& command);
-  bool acquire_lease(state::EndpointId endpoint);
-  bool acquire_lease_for(const command::Spec& spec, const resp::Command& command);
+  /// kFresh: also where the client has a connection that tracks.
+  enum class LeaseOf : std::uint8_t { kTracker, kFresh };
+  bool acquire_lease(state::EndpointId endpoint, LeaseOf of = LeaseOf::kTracker);
+  std::shared_ptr<upstream::Lane> open_lane(state::EndpointId endpoint);
+  bool acquire_lease_for(const command::Spec& spec, const resp::Command& command,
+                         LeaseOf of = LeaseOf::kTracker);
   void settle_lease(state::Nanos now);
   void drop_lease();
   Step start_relay(const command::Spec& spec, const resp::Command& command);
@@ -264,15 +287,15 @@ class Session {
 
   // session_transaction.cpp
   Step handle_in_multi(const command::Spec& spec, const resp::Command& command);
-  Step begin_unbound();
+  Step begin_in_cluster(const command::Spec& spec, const resp::Command& command);
   Step handle_unbound(const command::Spec& spec, const resp::Command& command);
   Step bind_for(const command::Spec& spec, const resp::Command& command, state::EndpointId endpoint,
                 std::uint16_t slot);
   bool bind(state::EndpointId endpoint, std::uint16_t slot);
   bool of_another_slot(const command::Spec& spec, const resp::Command& command);
   bool keeps_lease() const {
-    return transaction_.open || transaction_.watching || relay_ || large_ || tracking_.on ||
-           tracking_.asked;
+    return transaction_.open || transaction_.watching || relay_ || large_ ||
+           ((tracking_.on || tracking_.asked) && !tracking_.of_cluster);
   }
   Step handle_doomed(const command::Spec& spec);
   /// The lease was lost inside a transaction: all fails until EXEC or DISCARD.
@@ -375,6 +398,7 @@ class Session {
     bool script = false;
   };
   Way& way_to(state::EndpointId endpoint);
+  bool way_is_busy(state::EndpointId endpoint) const;
   bool belongs_elsewhere(const command::Spec& spec, const resp::Command& command);
   Sending sending(const command::Spec& spec, const resp::Command& command, const Outgoing& extra,
                   bool retriable);
@@ -392,8 +416,9 @@ class Session {
     std::string request;
     CommandClass command_class = CommandClass::kRead;
     TimeLimit limit = TimeLimit::kCommand;
-    bool alone = false;   // needs a connection of its own
-    bool detour = false;  // was refused or lost: nothing else is begun meanwhile
+    bool alone = false;    // needs a connection of its own
+    bool caching = false;  // see announce_caching()
+    bool detour = false;   // was refused or lost: nothing else is begun meanwhile
     std::vector<cache::NameHash> names;
     state::Nanos send_at = 0;  // 0: on its way
     route::Attempts attempts;
@@ -412,7 +437,7 @@ class Session {
   Errand& new_errand(std::uint64_t sequence, Slot& slot, std::string_view request,
                      std::uint16_t key_slot);
   Errand& set_out(std::uint64_t sequence, Slot& slot, std::string_view request);
-  static void take_over(Errand& errand, Slot& slot);
+  void take_over(Errand& errand, Slot& slot) const;
   Errand* find_errand(const Requester& to);
   /// Whom the reply to an errand is for.
   Requester requester_of(const Errand& errand) const;
@@ -509,7 +534,7 @@ class Session {
   bool subscriptions_settled_ = false;  // what waited for them may pass
 
   TrackingState tracking_;
-  bool dropping_receiver_ = false;
+  bool dropping_tracker_ = false;
   std::vector<ClientPlace> redirect_sources_;
   std::unique_ptr<MonitorFilter> monitor_;  // in MONITOR
 

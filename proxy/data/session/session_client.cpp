@@ -64,6 +64,7 @@ Session::Step Session::handle_client(const command::Spec& spec, const resp::Comm
   const std::string_view sub = spec.name.substr(std::string_view("CLIENT|").size());
   if (sub == "TRACKING") return set_tracking(spec, command);
   if (sub == "TRACKINGINFO" || sub == "GETREDIR") return tracking_info(spec, command);
+  if (sub == "CACHING" && tracks_in_cluster()) return set_caching(spec, command);
   if (sub == "CACHING" || !upstream_knows(spec)) return forward(spec, command);
   if (spec.is(command::kAdmin)) return ask_permission(spec, command);
   if (sub == "REPLY") {

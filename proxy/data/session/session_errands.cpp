@@ -73,6 +73,7 @@ Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::st
   errand->request = request;
   errand->command_class = slot.command_class;
   errand->key_slot = key_slot;
+  errand->caching = slot.caching;
   ++slot.errands;
   errands_.push_back(std::move(errand));
   context_.neighbours.want_ticks(requester(0));
@@ -80,8 +81,8 @@ Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::st
 }
 
 /// What the next command of the slot was, is the errand's from here.
-void Session::take_over(Errand& errand, Slot& slot) {
-  errand.alone = slot.script || slot.blocking;
+void Session::take_over(Errand& errand, Slot& slot) const {
+  errand.alone = (slot.script || slot.blocking) && !tracks_in_cluster();
   errand.limit = slot.blocking ? TimeLimit::kNone
                  : slot.script ? TimeLimit::kScript
                                : TimeLimit::kCommand;
@@ -153,7 +154,7 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
     way = found.id;
   }
   if (errand.command_class == CommandClass::kRead && errand.node == state::kNoEndpoint &&
-      !errand.alone && (!lane || !lane->accepts_commands())) {
+      !errand.alone && !tracking_.on && (!lane || !lane->accepts_commands())) {
     // A replica may have proved in the meantime to have what must be seen of it.
     const auto from = context_.director.read_from(errand.request, now);
     if (from.endpoint != state::kNoEndpoint) {
@@ -211,6 +212,7 @@ void Session::send_errand(Errand& errand, state::Nanos now) {
     errand.lane->submit(ping, Requester{}, CommandClass::kWrite, TimeLimit::kCommand, now);
   }
   // The answer to ASKING is nobody's; nothing comes between it and the command.
+  if (errand.caching) announce_caching(*errand.lane, now);
   if (errand.asking)
     errand.lane->submit(kAsking, Requester{}, CommandClass::kRead, TimeLimit::kCommand, now);
   errand.lane->submit(errand.request, requester_of(errand), errand.command_class, errand.limit,
@@ -356,7 +358,10 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
     on_replies(to.slot, frame, 1, now);
     return;
   }
-  const bool moves = !slot->pinned && !slot->aside && !slot->begun && movable(slot->action);
+  // ASKING and CLIENT CACHING both mean the very next command: together they cannot be had.
+  const bool apart = slot->caching && redirect->kind == cluster::RedirectKind::kAsk;
+  const bool moves =
+      !apart && !slot->pinned && !slot->aside && !slot->begun && movable(slot->action);
   route::Attempts attempts;
   const route::Refusal refusal{*redirect, slot->endpoint, slot->beside,
                                context_.command_timeout - (now - slot->started)};
@@ -374,6 +379,7 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
   errand.error = told_of(*redirect, frame);
   errand.endpoint = decision.endpoint;
   errand.asking = decision.asking;
+  on_sent_elsewhere(decision.endpoint);
   context_.counters.upstream_retries.add();
   if (at_once) {
     send_errand(errand, now);
@@ -454,7 +460,8 @@ void Session::on_errand_refused(Errand& errand, std::string_view frame, state::N
   const route::Refusal refusal{*redirect, errand.endpoint, false,
                                context_.command_timeout - (now - slot->started)};
   const route::Decision decision = context_.director.on_refused(refusal, errand.attempts, now);
-  const bool put_off = decision.pause > 0 && overtaken(errand);
+  const bool put_off =
+      (decision.pause > 0 && overtaken(errand)) || (decision.asking && errand.caching);
   if (decision.next == route::NextTry::kGiveUp || put_off) {
     // Of a write that is only the server's word: a script may say so of what it has half done.
     const bool read = errand.command_class == CommandClass::kRead;
@@ -468,6 +475,7 @@ void Session::on_errand_refused(Errand& errand, std::string_view frame, state::N
   errand.endpoint = decision.endpoint;
   errand.of_replica = false;
   errand.asking = decision.asking;
+  on_sent_elsewhere(decision.endpoint);
   if (decision.pause > 0) {
     postpone_errand(errand, decision.pause, now);
   } else {

@@ -52,6 +52,7 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
   slot.effect = effect.kind;
   slot.needs_fence = effect.kind == request::EffectKind::kUnknown;
   slot.keys = effect.keys;
+  slot.caching = tracking_.caching;
   slot.command_class = read ? CommandClass::kRead : CommandClass::kWrite;
   slot.unanswered = static_cast<std::uint32_t>(plan.parts().size());
   Outgoing counts;
@@ -94,6 +95,7 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
         errand.way = way.id;
         errand.lane = way.lane;
         enter_way(way.id);
+        if (errand.caching) announce_caching(*way.lane, now_);
         way.lane->submit(errand.request, requester_of(errand), errand.command_class,
                          TimeLimit::kCommand, now_);
         continue;

@@ -39,6 +39,7 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
       return Step::kNext;
     }
     expect_auth(command);
+    if (tracks_in_cluster()) return tell_nodes(command.raw(), SlotAction::kAuth);
     return authenticate(command.raw(), SlotAction::kAuth);
   }
   const auto upstream = context_.topology.load();
@@ -47,6 +48,10 @@ Session::Step Session::handle_local(const command::Spec& spec, const resp::Comma
     if (hello.authenticate && !subscriptions_.empty()) {
       fail_locally(kSubscribed);
       return Step::kNext;
+    }
+    if (tracks_in_cluster() && hello.error.empty()) {
+      expect_hello(std::move(hello));
+      return tell_nodes(command.raw(), SlotAction::kHello);
     }
     if (hello.authenticate) {
       std::string request;

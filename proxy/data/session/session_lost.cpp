@@ -72,6 +72,8 @@ bool Session::others_write(const Slot* slot) const {
 /// sent.
 bool Session::may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
                             state::Nanos now) const {
+  // It was read to be tracked: the client is closed.
+  if (tracking_.on) return false;
   // The run must be all that its slot waits for on a lane: replies of a slot stay in order.
   if (slot.pinned || run.reply_begun || run.requests.empty() ||
       slot.unanswered - slot.errands != run.unanswered || !movable(slot.action)) {
@@ -121,7 +123,11 @@ void Session::on_lost(const LostRun& run, const Failure& failure, state::Nanos n
     append_reply(*slot, slots_.is_front(run.to.slot), error);
   }
   if (slot->action != SlotAction::kNone) {
-    if (tracking_.asked) on_tracking_reply(false);
+    if (tracking_.asked) {
+      on_tracking_reply(false);
+    } else {
+      node_refused();
+    }
     awaiting_ = false;
     if (slot->action == SlotAction::kExec) (void)take_executed();
   }

@@ -71,7 +71,7 @@ Flow Session::on_relay(std::string_view bytes) {
 
 void Session::on_relay_lost() {
   // A tracking client must forget what it cached, as it does when Redis itself closes it.
-  const bool lost = relay_ || (tracking_.on && !dropping_receiver_);
+  const bool lost = relay_ || (tracking_.on && !dropping_tracker_);
   // Behind what the upstream still said: one that sent a data set closes when it has.
   if (lost) begin_close(state::DisconnectReason::kUpstreamLost);
 }

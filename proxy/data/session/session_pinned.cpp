@@ -11,44 +11,63 @@
 namespace pillion::data::session {
 
 /// To the server of this command's keys.
-bool Session::acquire_lease_for(const command::Spec& spec, const resp::Command& command) {
+bool Session::acquire_lease_for(const command::Spec& spec, const resp::Command& command,
+                                LeaseOf of) {
   if (lease_) return true;
   const state::EndpointId endpoint = endpoint_for(spec, command);
-  return endpoint != state::kNoEndpoint && acquire_lease(endpoint);
+  return endpoint != state::kNoEndpoint && acquire_lease(endpoint, of);
 }
 
-bool Session::acquire_lease(state::EndpointId endpoint) {
+/// A lane of this session alone that accepts commands; null: there is none, the client was told.
+std::shared_ptr<upstream::Lane> Session::open_lane(state::EndpointId endpoint) {
+  // Where shared connections cannot be made, one more attempt for every command makes a storm.
+  const auto shared = context_.lanes.pick(channel_key(endpoint), now_);
+  if (!shared->accepts_commands()) {
+    context_.director.on_unreachable();
+    fail_locally(failure_text(shared->last_failure(), false));
+    return nullptr;
+  }
+  auto lane = context_.lanes.lease(channel_key(endpoint), now_);
+  if (!lane) {
+    fail_locally("ERR upstream connection limit reached");
+  } else if (!lane->accepts_commands()) {
+    // It failed before it was handed out (a name that does not resolve): nobody will tell us again.
+    fail_locally(failure_text(lane->last_failure(), false));
+    context_.lanes.give_back(std::exchange(lane, nullptr), upstream::LaneCondition::kSpent, now_);
+  }
+  return lane;
+}
+
+bool Session::acquire_lease(state::EndpointId endpoint, LeaseOf of) {
   if (lease_) return true;
-  if (spare_ && spare_->accepts_commands() && leased_from_ == endpoint) {
+  const TrackedNode* const tracker =
+      of == LeaseOf::kTracker && tracks_in_cluster() ? tracking_.find(endpoint) : nullptr;
+  if (tracker != nullptr) {
+    // What is read there is tracked; it goes on tracking when the lease is over.
+    drop_spare();
+    lease_ = tracker->lane;
+    leased_from_ = endpoint;
+    lease_suspect_ = false;
+  } else if (spare_ && spare_->accepts_commands() && leased_from_ == endpoint) {
     lease_ = std::move(spare_);
   } else {
     drop_spare();
-    // Where shared connections cannot be made, one more attempt for every command makes a storm.
-    const auto shared = context_.lanes.pick(channel_key(endpoint), now_);
-    if (!shared->accepts_commands()) {
-      context_.director.on_unreachable();
-      fail_locally(failure_text(shared->last_failure(), false));
-      return false;
-    }
-    lease_ = context_.lanes.lease(channel_key(endpoint), now_);
+    lease_ = open_lane(endpoint);
     lease_suspect_ = false;
     leased_from_ = endpoint;
   }
   lease_dirty_ = false;
-  if (!lease_) {
-    fail_locally("ERR upstream connection limit reached");
-    return false;
-  }
-  if (lease_->accepts_commands()) return true;
-  // It failed before it was handed out (a name that does not resolve): nobody will tell us again.
-  fail_locally(failure_text(lease_->last_failure(), false));
-  drop_lease();
-  return false;
+  return lease_ != nullptr;
 }
 
 void Session::settle_lease(state::Nanos now) {
   blocking_ = false;
   if (!lease_ || keeps_lease() || on_lane_ > 0) return;
+  if (tracking_.uses(lease_)) {
+    lease_ = nullptr;
+    lease_dirty_ = false;
+    return;
+  }
   if (lease_dirty_ || !lease_->accepts_commands()) {
     drop_lease();
     return;
@@ -65,7 +84,10 @@ void Session::drop_lease() {
   transaction_.end();
   relay_ = false;
   lease_dirty_ = false;
-  end_tracking();
+  if (tracking_.uses(way)) {
+    end_tracking();
+    return;
+  }
   context_.lanes.give_back(way, upstream::LaneCondition::kSpent, now_);
 }
 
@@ -133,6 +155,7 @@ Session::Step Session::handle_leased(const command::Spec& spec, const resp::Comm
       break;
     case command::Route::kLocal:
       if (name != "AUTH" && name != "HELLO" && name != "SELECT") return handle_local(spec, command);
+      if (name != "SELECT" && tracks_in_cluster()) return handle_local(spec, command);
       if (!slots_.empty() || !keeps_lease()) return Step::kWait;
       return change_state_on_lease(spec, command);
     case command::Route::kBlock:
@@ -198,7 +221,7 @@ Session::Step Session::wait_for_replicas(const command::Spec& spec, const resp::
 }
 
 Session::Step Session::start_relay(const command::Spec& spec, const resp::Command& command) {
-  if (!acquire_lease(context_.director.primary())) return Step::kNext;
+  if (!acquire_lease(context_.director.primary(), LeaseOf::kFresh)) return Step::kNext;
   lease_dirty_ = true;
   if (spec.name == "MONITOR") {
     // Whether this client may, the upstream says first: it will see what others ask the L1.

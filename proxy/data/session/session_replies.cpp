@@ -50,7 +50,7 @@ Slot* Session::lane_slot(const request::Effect& effect, const Sending& sending) 
     const bool uniform =
         effect.kind == request::EffectKind::kNone || request::names_keys(effect.kind);
     if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone &&
-        !last.aside && last.errands == 0 && last.way == sending.way &&
+        !last.aside && !last.caching && last.errands == 0 && last.way == sending.way &&
         last.beside == sending.beside && last.effect == effect.kind && last.keys == effect.keys &&
         last.discard == discard && !last.blocking && last.script == sending.script &&
         last.command_class == sending.command_class && last.started == now_ &&
@@ -322,8 +322,12 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot, std
       break;
     case SlotAction::kAuth:
     case SlotAction::kHello:
+      if (ok && another_node_to_tell(sequence, slot)) return Answer::kGoesOn;
       awaiting_ = false;
-      if (!ok) break;
+      if (!ok) {
+        node_refused();
+        break;
+      }
       on_identity_reply();
       if (!pending_.error.empty()) {
         resp::append_error(own, std::exchange(pending_.error, {}));
@@ -364,10 +368,11 @@ Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot, std
       on_receiver_id(sequence, slot, reply);
       return Answer::kGoesOn;
     case SlotAction::kTracking:
+      if (ok && another_node_to_tell(sequence, slot)) return Answer::kGoesOn;
       on_tracking_reply(ok);
       break;
     case SlotAction::kTrackingInfo:
-      own = with_own_redirection(reply);
+      own = with_own_redirection(slot.endpoint, reply);
       break;
     case SlotAction::kScan:
       scanned(slot, reply, own);

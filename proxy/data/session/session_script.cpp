@@ -15,7 +15,8 @@ namespace pillion::data::session {
 /// and connection do as well as the client's own, and where nothing else of this client is waiting
 /// to be done in order: a pipeline goes over a lease.
 fill::FillLink* Session::link_for_script(const command::Spec& spec) const {
-  const bool alone = slots_.empty() && last_of_input_;
+  // What it reads of a client that tracks is tracked on that client's own connection.
+  const bool alone = slots_.empty() && last_of_input_ && !tracking_.on;
   if (!alone || !eligible_ || spec.effect == command::Effect::kNone ||
       state_.reply_mode != ReplyMode::kOn) {
     return nullptr;

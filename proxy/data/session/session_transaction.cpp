@@ -130,10 +130,16 @@ Session::Step Session::handle_in_multi(const command::Spec& spec, const resp::Co
   return forward(spec, command);
 }
 
-/// MULTI in front of a cluster.
-Session::Step Session::begin_unbound() {
+/// MULTI in front of a cluster. Where one node owns all there is, that is the transaction's.
+Session::Step Session::begin_in_cluster(const command::Spec& spec, const resp::Command& command) {
+  const state::EndpointId owner = context_.director.only_owner();
+  if (owner != state::kNoEndpoint) {
+    if (!slots_.empty()) return Step::kWait;
+    return acquire_lease(owner) ? handle_leased(spec, command) : Step::kNext;
+  }
   transaction_.open = true;
   transaction_.unbound = true;
+  transaction_.multi = command.raw();
   std::string out;
   resp::append_simple(out, "OK");
   reply_locally(out);
@@ -184,6 +190,7 @@ Session::Step Session::handle_unbound(const command::Spec& spec, const resp::Com
     return bind_for(spec, command, context_.director.primary(), route::kNoSlot);
   }
   transaction_.queued_so_far += command.raw();
+  transaction_.writes = transaction_.writes || writes(spec, command);
   std::string out;
   resp::append_simple(out, "QUEUED");
   reply_locally(out);
@@ -204,11 +211,10 @@ bool Session::bind(state::EndpointId endpoint, std::uint16_t slot) {
     return false;
   }
   const bool refused = transaction_.refused;
+  const std::string multi = std::exchange(transaction_.multi, {});
   const std::string queued = std::exchange(transaction_.queued_so_far, {});
   transaction_.end();
   const ReplyMode mode = std::exchange(state_.reply_mode, ReplyMode::kOff);
-  std::string multi;
-  resp::append_request(multi, {"MULTI"});
   for (const std::string_view said : {std::string_view(multi), std::string_view(queued)}) {
     resp::RequestParser parser;
     std::string_view rest = said;

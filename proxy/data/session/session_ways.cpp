@@ -28,9 +28,17 @@ Session::Way& Session::way_to(state::EndpointId endpoint) {
       if (next_way_ == kNoWay) ++next_way_;
       found->endpoint = endpoint;
     }
-    found->lane = context_.lanes.pick(channel_key(endpoint), now_);
+    const TrackedNode* const tracker = tracks_in_cluster() ? tracking_.find(endpoint) : nullptr;
+    found->lane =
+        tracker != nullptr ? tracker->lane : context_.lanes.pick(channel_key(endpoint), now_);
   }
   return *found;
+}
+
+bool Session::way_is_busy(state::EndpointId endpoint) const {
+  return std::any_of(ways_.begin(), ways_.end(), [endpoint](const Way& way) {
+    return way.endpoint == endpoint && way.unanswered > 0;
+  });
 }
 
 void Session::enter_way(WayId id) {
@@ -127,7 +135,7 @@ Session::Sending Session::sending_to(const route::Destination& destination,
       break;
   }
   state::EndpointId endpoint = destination.endpoint;
-  if (destination.replica_may_answer && retriable) {
+  if (destination.replica_may_answer && retriable && !tracking_.on) {
     names_scratch_.clear();
     for (const std::string_view key : keys_scratch_)
       names_scratch_.push_back(cache::hash_name(key));

@@ -1,10 +1,24 @@
 #include "proxy/data/session/tracking_state.hpp"
 
+#include <algorithm>
+
 #include "protocol/resp/number.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
 
 namespace pillion::data::session {
+
+TrackedNode* TrackingState::find(state::EndpointId endpoint) {
+  const auto found = std::find_if(nodes.begin(), nodes.end(), [endpoint](const TrackedNode& node) {
+    return node.endpoint == endpoint;
+  });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+bool TrackingState::uses(const std::shared_ptr<upstream::Lane>& lane) const {
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [&lane](const TrackedNode& node) { return node.lane == lane; });
+}
 
 TrackingRequest parse_tracking(const resp::Command& command) {
   TrackingRequest request;
@@ -13,6 +27,10 @@ TrackingRequest parse_tracking(const resp::Command& command) {
   for (std::size_t i = 3; i < command.argc(); ++i) {
     if (equals_ignoring_case(command.arg(i), "BCAST")) {
       request.broadcast = true;
+    } else if (equals_ignoring_case(command.arg(i), "OPTIN")) {
+      request.opt_in = true;
+    } else if (equals_ignoring_case(command.arg(i), "OPTOUT")) {
+      request.opt_out = true;
     } else if (equals_ignoring_case(command.arg(i), "PREFIX")) {
       ++i;
     } else if (equals_ignoring_case(command.arg(i), "REDIRECT") && i + 1 < command.argc()) {

@@ -18,7 +18,8 @@ struct Transaction {
   // In a cluster a transaction has one slot, and its node is known with the first key. Until then
   // it is unbound: Pillion answers for the node, and keeps what was queued.
   bool unbound = false;
-  std::string queued_so_far;            // canonical bytes, while unbound
+  std::string multi;                    // while unbound: MULTI as it was said, canonically encoded
+  std::string queued_so_far;            // the same of what followed
   std::uint16_t slot = route::kNoSlot;  // of a cluster, once it is known
   bool watching = false;
   bool refused = false;                // a command was refused here: EXEC becomes EXECABORT
@@ -31,6 +32,7 @@ struct Transaction {
   /// The next one starts from nothing.
   void end() {
     open = watching = refused = writes = unbound = false;
+    multi.clear();
     queued_so_far.clear();
     slot = route::kNoSlot;
     queued = 0;

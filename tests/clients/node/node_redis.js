@@ -159,6 +159,5 @@ main([name], async () => {
   const raw = (connection) => (...words) => connection.sendCommand(words);
   await freshness(raw(client), raw(other), raw(upstream));
   await reconnecting(client);
-  // CLIENT TRACKING is refused in front of a cluster.
-  if (major >= 5 && !cluster) await client_side_cache(other, upstream);
+  if (major >= 5) await client_side_cache(other, upstream);
 });

@@ -133,6 +133,8 @@ TEST(Keys, SortReadsItsOptionsInOrder) {
            {"SORT l BY w_* STORE d", kUnknown, "l d"},
            {"SORT l BY w_* GET x_* GET STORE STORE d", kUnknown, "l d"},
            {"SORT_RO l GET w_*->f", kUnknown, "l"},
+           {"SORT_RO l LIMIT 0 1", kExact, "l"},
+           {"SORT_RO l STORE d", kUnknown, "l"},
            {"SORT l STORE", kUnknown, "l"},
            {"SORT l BY", kUnknown, "l"},
            {"SORT l LIMIT 0", kUnknown, "l"},

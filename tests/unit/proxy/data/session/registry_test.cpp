@@ -3,6 +3,7 @@
 
 #include <deque>
 
+#include "tests/unit/proxy/data/route/layout.hpp"
 #include "tests/unit/proxy/data/session/crowd_fixture.hpp"
 
 namespace pillion::data::session {
@@ -134,6 +135,26 @@ TEST_F(RegistryTest, APushIsHandedToItsClientWhereverItLives) {
   (void)heard_by(next);
   run_tasks();
   EXPECT_EQ(heard_by(next), "") << "a place has another name after its client left";
+}
+
+TEST_F(RegistryTest, WhoTracksIsToldThatSlotsHaveOtherOwners) {
+  state::TopologySnapshot snapshot = route::cluster_of({{0}, {1}});
+  snapshot.redis_version = "7.0.15";
+  publish(snapshot);
+  Session& tracking = join(0);
+  Session& other = join(0);
+  for (Session* session : {&tracking, &other}) {
+    (void)session->process(requests("HELLO 3"), now_);
+    (void)heard_by(*session);
+  }
+  (void)tracking.process(requests("CLIENT TRACKING ON"), now_);
+  // The fixture's lanes speak to one session; the first slot of this one waits for both nodes.
+  for (int node = 0; node < 2; ++node) tracking.on_replies(1, "+OK\r\n", 1, now_);
+  EXPECT_EQ(heard_by(tracking), "+OK\r\n");
+  publish(route::cluster_of({{1}, {0}}));
+  registry(0).on_owners_changed();
+  EXPECT_EQ(heard_by(tracking), kForgetAll);
+  EXPECT_EQ(heard_by(other), "");
 }
 
 TEST_F(RegistryTest, AMonitorLineReachesEveryMonitor) {

@@ -57,6 +57,28 @@ TEST_F(SessionFanOut, APartThatMovedIsFollowed) {
   expect_at_rest();
 }
 
+TEST_F(SessionFanOut, ATransactionBeginsAsTheClientSaidIt) {
+  say("multi|PING|GET c");
+  EXPECT_EQ(leased().sent(), "multi|PING|GET c") << "who watches by MONITOR sees it";
+}
+
+TEST_F(SessionFanOut, AnUnboundTransactionThatWritesIsHeldByAPause) {
+  say("MULTI|FCALL f 0");
+  EXPECT_EQ(heard(), "+OK\r\n+QUEUED\r\n");
+  all_clients_.pause.begin(Pause::Mode::kWrites, now_ + state::kSecond, now_);
+  say("EXEC");
+  EXPECT_TRUE(lanes_.leased_.empty());
+  tick(state::kSecond);
+  EXPECT_EQ(leased().sent(), "MULTI|FCALL f 0|EXEC");
+}
+
+TEST_F(SessionFanOut, ATransactionIsBoundAtOnceWhereOneNodeOwnsAll) {
+  publish(route::cluster_of({{1}}));
+  say("MULTI|PING");
+  EXPECT_EQ(leased().key_.endpoint, 1u);
+  EXPECT_EQ(leased().sent(), "MULTI|PING");
+}
+
 TEST_F(SessionFanOut, ALostReadPartIsAskedAgain) {
   say("MGET a b");
   (void)sent_to(0);

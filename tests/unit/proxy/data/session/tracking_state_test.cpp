@@ -22,6 +22,10 @@ TEST(TrackingRequest, KnowsWhatItMustKnow) {
   EXPECT_TRUE(on.on && !on.off && !on.broadcast);
   EXPECT_EQ(on.redirect, 0u);
   EXPECT_TRUE(parsed("CLIENT TRACKING OFF").off);
+  EXPECT_TRUE(parsed("CLIENT TRACKING ON optin").opt_in);
+  EXPECT_FALSE(parsed("CLIENT TRACKING ON optin").opt_out);
+  EXPECT_TRUE(parsed("CLIENT TRACKING ON NOLOOP OPTOUT").opt_out);
+  EXPECT_FALSE(parsed("CLIENT TRACKING ON BCAST PREFIX OPTIN").opt_in);
   const TrackingRequest wrong = parsed("CLIENT TRACKING maybe");
   EXPECT_FALSE(wrong.on || wrong.off);
   const TrackingRequest all = parsed("CLIENT TRACKING ON redirect 12 bcast PREFIX p NOLOOP");

@@ -105,6 +105,7 @@ def messages(client):
     got = [pubsub.get_message(timeout=1) for _ in range(4)]
     equal("both kinds arrive", sorted(m["type"] for m in got if m), ["message", "pmessage"])
     pubsub.punsubscribe("ne?s")
+    check("the pattern is left", within(1, lambda: client.pubsub_numpat() == 0))
     for i in range(300):
         client.publish("news", i)
     received = []

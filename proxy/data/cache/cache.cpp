@@ -27,8 +27,8 @@ Cache::Cache(const CacheLimits& limits, LinkTable& links) : limits_(limits), lin
 
 Cache::~Cache() = default;
 
-Lookup Cache::join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now, state::Nanos as_of,
-                           const Waiter& waiter, MissCause cause) const {
+Lookup Cache::join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now,
+                           const Source& source, const Waiter& waiter, MissCause cause) const {
   FlightTable& flights = shard.flights();
   state::Nanos max_age = limits_.max_staleness;
   // What was asked of a replica before then may come without a write that was answered since.
@@ -37,8 +37,21 @@ Lookup Cache::join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now, 
   if (const FlightId joined = flights.join(key, now, max_age, waiter); joined != 0) {
     return {.result = LookupResult::kJoined, .flight = joined, .cause = cause};
   }
-  return {
-      .result = LookupResult::kFetch, .flight = flights.start(key, as_of, waiter), .cause = cause};
+  return {.result = LookupResult::kFetch,
+          .flight = flights.start(key, source.as_of, source.link, waiter),
+          .cause = cause};
+}
+
+bool Cache::join(const CacheKey& key, FlightId flight, const Waiter& waiter) {
+  Shard& shard = shard_of(key.name);
+  const std::lock_guard lock(shard.mutex());
+  return shard.flights().join(key, flight, waiter);
+}
+
+void Cache::hand_over(NameHash name, FlightId flight, LinkId link) {
+  Shard& shard = shard_of(name);
+  const std::lock_guard lock(shard.mutex());
+  shard.flights().hand_over(flight, link);
 }
 
 Entry* Cache::entry_for(const CacheKey& key, const Fill& fill) const {
@@ -74,11 +87,12 @@ bool Cache::complete(NameHash name, FlightId flight, const CacheKey& key, const 
 bool Cache::store(const CacheKey& key, const Fill& fill, std::uint64_t started) {
   Graveyard graveyard;
   Entry* entry = entry_for(key, fill);
-  if (entry == nullptr) return false;
+  if (entry == nullptr && fill.takeover == Takeover::kNone) return false;
   Shard& shard = shard_of(key.name);
   const std::lock_guard lock(shard.mutex());
   const bool clean = shard.erase_count(key.name) == started;
   take_over(shard, key.name, fill, graveyard);
+  if (entry == nullptr) return false;
   if (!clean) {
     graveyard.add(*entry);
     return false;
@@ -86,12 +100,23 @@ bool Cache::store(const CacheKey& key, const Fill& fill, std::uint64_t started) 
   return shard.insert(*entry, key, graveyard);
 }
 
-void Cache::take_over(Shard& shard, NameHash name, const Fill& fill, Graveyard& graveyard) {
+void Cache::take_over(Shard& shard, NameHash name, const Fill& fill, Graveyard& graveyard) const {
   if (fill.takeover == Takeover::kNone) return;
-  shard.erase_of_others(name, fill.link, graveyard);
-  if (fill.takeover != Takeover::kEntriesAndFlights) return;
-  shard.flights().poison(name);
-  shard.count_erasure(name);
+  Contacts& contacts = shard.contacts();
+  const bool stranger = contacts.enabled() && !contacts.known(name, fill.link, links_.ended());
+  if (stranger || fill.takeover != Takeover::kSameServer) {
+    const std::uint32_t server = links_.server(fill.link);
+    shard.erase_if(name, graveyard, [&](const Entry& entry) {
+      return entry.link() != fill.link && (stranger || links_.server(entry.link()) != server);
+    });
+  }
+  if (fill.takeover == Takeover::kEntriesAndFlights) {
+    shard.flights().poison(name);
+  } else if (stranger) {
+    shard.flights().poison_of_others(name, fill.link);
+  }
+  if (stranger || fill.takeover == Takeover::kEntriesAndFlights) shard.count_erasure(name);
+  if (contacts.enabled() && fill.tracked) contacts.add(name, fill.link);
 }
 
 bool Cache::erase(NameHash name, bool poison) {

@@ -72,11 +72,20 @@ struct Lookup {
   MissCause cause = MissCause::kAbsent;  // kFetch, kJoined
 };
 
-/// What a fill does to the rest of what is known of its key (I17).
+/// What an answer that clients are shown does to the rest of what is known of its key (I17). That
+/// goes unless it cannot be older; what cannot is what links of the same server brought, when this
+/// one is known to be told of changes of the key (Contacts).
 enum class Takeover : std::uint8_t {
-  kNone,
-  kEntries,           // what other links stored of the key goes
+  kNone,              // nobody is promised monotonic reads
+  kSameServer,        // the key has one server
+  kEntries,           // and may have had another: what links of that stored goes in any case
   kEntriesAndFlights  // and what is being fetched for it is not stored either
+};
+
+/// Where the answer of a flight will come from.
+struct Source {
+  state::Nanos as_of;  // it will be current as of then, or later
+  LinkId link = 0;
 };
 
 /// What a fetch ends with. Default: nothing to store.
@@ -88,6 +97,7 @@ struct Fill {
   LinkId link = 0;
   Generation generation = 0;
   Takeover takeover = Takeover::kNone;
+  bool tracked = false;  // the link will be told when the key changes
 };
 
 struct Stats {
@@ -111,15 +121,22 @@ class Cache {
   /// hit: `on_hit(const Entry&)` runs under the shard's lock and the entry counts as used.
   /// Otherwise the waiter joins a flight of this variant that is not poisoned, whose answer is
   /// current as of at most max_staleness ago and of after replicas were distrusted, or leads a new
-  /// one, whose answer will be current as of `as_of` (of a primary: now). kTooLarge needs no lease:
-  /// going upstream is right however old the knowledge is.
+  /// one with this `source` (of a primary: as of now). kTooLarge needs no lease: going upstream is
+  /// right however old the knowledge is.
   template <class OnHit>
   Lookup lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit,
-                state::Nanos as_of);
+                const Source& source);
   template <class OnHit>
   Lookup lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit) {
-    return lookup(key, now, waiter, std::forward<OnHit>(on_hit), now);
+    return lookup(key, now, waiter, std::forward<OnHit>(on_hit), {now});
   }
+
+  /// Adds the waiter to this very flight, which the same client waits for already. False: it has
+  /// ended, or brings what may be too old by now.
+  bool join(const CacheKey& key, FlightId flight, const Waiter& waiter);
+
+  /// The flight goes on with another link.
+  void hand_over(NameHash name, FlightId flight, LinkId link);
 
   /// As lookup, but never starts or joins a flight: false when there is no hit, and then `cause`
   /// says why. For MGET (I12), and before it is known whether anything can be fetched; calls
@@ -192,13 +209,13 @@ class Cache {
   Entry* find_live(Shard& shard, const CacheKey& key, state::Nanos now, MissCause& cause) const;
 
   /// The rest of a lookup without a hit.
-  Lookup join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now, state::Nanos as_of,
+  Lookup join_or_lead(Shard& shard, const CacheKey& key, state::Nanos now, const Source& source,
                       const Waiter& waiter, MissCause cause) const;
 
   /// A new entry when the fill may be stored at all, else null.
   Entry* entry_for(const CacheKey& key, const Fill& fill) const;
 
-  static void take_over(Shard& shard, NameHash name, const Fill& fill, Graveyard& graveyard);
+  void take_over(Shard& shard, NameHash name, const Fill& fill, Graveyard& graveyard) const;
 
   void raise_erase_sequence() { erase_sequence_.fetch_add(1, std::memory_order_release); }
 
@@ -242,7 +259,7 @@ inline Entry* Cache::find_live(Shard& shard, const CacheKey& key, state::Nanos n
 
 template <class OnHit>
 Lookup Cache::lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter, OnHit&& on_hit,
-                     state::Nanos as_of) {
+                     const Source& source) {
   Shard& shard = shard_of(key.name);
   const std::lock_guard lock(shard.mutex());
   MissCause cause = MissCause::kAbsent;
@@ -251,7 +268,7 @@ Lookup Cache::lookup(const CacheKey& key, state::Nanos now, const Waiter& waiter
     on_hit(static_cast<const Entry&>(*entry));
     return {.result = LookupResult::kHit};
   }
-  return join_or_lead(shard, key, now, as_of, waiter, cause);
+  return join_or_lead(shard, key, now, source, waiter, cause);
 }
 
 template <class OnHit>

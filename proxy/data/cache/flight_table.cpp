@@ -28,7 +28,24 @@ FlightId FlightTable::join(const CacheKey& key, state::Nanos now, state::Nanos m
   return flight->id;
 }
 
-FlightId FlightTable::start(const CacheKey& key, state::Nanos as_of, const Waiter& waiter) {
+bool FlightTable::join(const CacheKey& key, FlightId flight, const Waiter& waiter) {
+  Flight* const found = this->find(flight);
+  if (found == nullptr || found->poisoned || !found->is(key)) return false;
+  found->waiters.push_back(waiter);
+  return true;
+}
+
+Flight* FlightTable::find(FlightId id) const {
+  const auto slot = static_cast<std::uint32_t>(id);
+  return id != 0 && slot < slots_.size() && slots_[slot]->id == id ? slots_[slot].get() : nullptr;
+}
+
+void FlightTable::hand_over(FlightId id, LinkId link) {
+  if (Flight* const flight = find(id)) flight->link = link;
+}
+
+FlightId FlightTable::start(const CacheKey& key, state::Nanos as_of, LinkId link,
+                            const Waiter& waiter) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.push_back(std::make_unique<Flight>());
@@ -45,6 +62,7 @@ FlightId FlightTable::start(const CacheKey& key, state::Nanos as_of, const Waite
   flight.command = key.command;
   flight.poisoned = false;
   flight.as_of = as_of;
+  flight.link = link;
   flight.arguments.assign(key.arguments);
   flight.waiters.push_back(waiter);
   index_.insert(flight);
@@ -53,9 +71,9 @@ FlightId FlightTable::start(const CacheKey& key, state::Nanos as_of, const Waite
 
 FlightTable::Ended FlightTable::end(FlightId id, const CacheKey& key,
                                     std::vector<Waiter>& waiters) {
-  const auto slot = static_cast<std::uint32_t>(id);
-  if (id == 0 || slot >= slots_.size() || slots_[slot]->id != id) return Ended::kUnknown;
-  Flight& flight = *slots_[slot];
+  Flight* const found = find(id);
+  if (found == nullptr) return Ended::kUnknown;
+  Flight& flight = *found;
   const bool clean = !flight.poisoned && flight.is(key);
   if (!flight.poisoned) index_.remove(flight);
   flight.id = 0;
@@ -63,7 +81,7 @@ FlightTable::Ended FlightTable::end(FlightId id, const CacheKey& key,
   waiters.swap(flight.waiters);
   if (flight.waiters.capacity() > kKeptWaiters) std::vector<Waiter>().swap(flight.waiters);
   if (flight.arguments.capacity() > kKeptArguments) std::string().swap(flight.arguments);
-  free_.push_back(slot);
+  free_.push_back(static_cast<std::uint32_t>(id));
   return clean ? Ended::kClean : Ended::kPoisoned;
 }
 
@@ -73,6 +91,16 @@ void FlightTable::poison(NameHash name) {
   for (Flight* flight = index_.names(tag); flight != nullptr;) {
     Flight* next = flight->next_of_name;
     if (flight->name_tag == tag) poison(*flight);
+    flight = next;
+  }
+}
+
+void FlightTable::poison_of_others(NameHash name, LinkId link) {
+  if (index_.size() == 0) return;
+  const auto tag = static_cast<std::uint32_t>(name);
+  for (Flight* flight = index_.names(tag); flight != nullptr;) {
+    Flight* next = flight->next_of_name;
+    if (flight->name_tag == tag && flight->link != link) poison(*flight);
     flight = next;
   }
 }

@@ -18,6 +18,7 @@
 
 #include "proxy/data/cache/cache_key.hpp"
 #include "proxy/data/cache/index.hpp"
+#include "proxy/data/cache/link_table.hpp"
 #include "proxy/state/clock.hpp"
 
 namespace pillion::cache {
@@ -43,6 +44,7 @@ struct Flight {
   std::uint16_t command = 0;
   bool poisoned = false;
   std::uint32_t uses = 0;
+  LinkId link = 0;         // that fetches it
   FlightId id = 0;         // 0: ended
   state::Nanos as_of = 0;  // what it brings was current then, or later
   std::string arguments;
@@ -60,8 +62,14 @@ class FlightTable {
   /// more than `max_age` before `now`. 0 when there is none to join.
   FlightId join(const CacheKey& key, state::Nanos now, state::Nanos max_age, const Waiter& waiter);
 
+  /// Adds the waiter to this very flight. False when it has ended, or is not to be joined.
+  bool join(const CacheKey& key, FlightId flight, const Waiter& waiter);
+
   /// A new flight whose first waiter is the leader.
-  FlightId start(const CacheKey& key, state::Nanos as_of, const Waiter& waiter);
+  FlightId start(const CacheKey& key, state::Nanos as_of, LinkId link, const Waiter& waiter);
+
+  /// The flight goes on with another link.
+  void hand_over(FlightId id, LinkId link);
 
   enum class Ended : std::uint8_t { kUnknown, kPoisoned, kClean };
 
@@ -71,6 +79,8 @@ class FlightTable {
 
   void poison(NameHash name);
   void poison_all();
+  /// Poisons what other links than this fetch for the name.
+  void poison_of_others(NameHash name, LinkId link);
 
   /// Every flight whose answer may still be stored. `visit` changes nothing.
   template <class Visit>
@@ -85,6 +95,8 @@ class FlightTable {
 
  private:
   void poison(Flight& flight);
+  /// Null when it has ended.
+  Flight* find(FlightId id) const;
 
   std::uint32_t shard_;
   Index<Flight> index_;  // the joinable ones

@@ -36,7 +36,8 @@ class LinkTable {
   static constexpr state::Nanos kNever = std::numeric_limits<state::Nanos>::min();
 
   /// A name for a new link of `worker`, closed; kNoLink when there are kMaxLinks. Any thread.
-  LinkId acquire(std::uint32_t worker, LinkSource source) {
+  /// `server`: any number that two links have in common when they lead to one server.
+  LinkId acquire(std::uint32_t worker, LinkSource source, std::uint32_t server = 0) {
     for (std::size_t i = 0; i < kMaxLinks; ++i) {
       Slot& slot = slots_[i];
       bool taken = false;
@@ -44,6 +45,7 @@ class LinkTable {
           !slot.taken.compare_exchange_strong(taken, true))
         continue;
       slot.worker.store(worker, std::memory_order_relaxed);
+      slot.server.store(server, std::memory_order_relaxed);
       slot.used.store(false, std::memory_order_relaxed);
       slot.fetched.store(0, std::memory_order_relaxed);
       slot.not_before.store(kNever);
@@ -77,6 +79,9 @@ class LinkTable {
   }
 
   LinkSource source(LinkId link) const { return slots_[link].source.load(); }
+  std::uint32_t server(LinkId link) const {
+    return slots_[link].server.load(std::memory_order_relaxed);
+  }
 
   /// A link became LIVE: entries may be stored under the generation returned.
   ///
@@ -91,7 +96,10 @@ class LinkTable {
   }
 
   /// I3: what this link ever stored is never served again.
-  void close(LinkId link) { slots_[link].generation.store(0, std::memory_order_release); }
+  void close(LinkId link) {
+    slots_[link].generation.store(0, std::memory_order_release);
+    ended_.fetch_add(1, std::memory_order_release);
+  }
 
   /// I8-A and null pushes, by any thread: all that was stored so far is never served again, the
   /// link stays as it is. Nothing happens to a link that is not live.
@@ -102,7 +110,10 @@ class LinkTable {
                             seen, next_generation_.fetch_add(1, std::memory_order_relaxed),
                             std::memory_order_acq_rel)) {
     }
+    ended_.fetch_add(1, std::memory_order_release);
   }
+  /// How often a generation of any link ended.
+  std::uint64_t ended() const { return ended_.load(std::memory_order_acquire); }
 
   /// I4: every message for writes executed before `sent_at` was applied.
   void synced(LinkId link, state::Nanos sent_at) {
@@ -168,6 +179,7 @@ class LinkTable {
     std::atomic<LinkSource> source{LinkSource::kPrimary};
     std::atomic<Generation> fetched{0};
     std::atomic<std::uint32_t> worker{0};
+    std::atomic<std::uint32_t> server{0};
   };
 
   static void raise(std::atomic<state::Nanos>& moment, state::Nanos to) {
@@ -180,6 +192,7 @@ class LinkTable {
   std::atomic<std::size_t> end_{0};  // no link was ever acquired from here on
   std::atomic<Generation> next_generation_{1};
   std::atomic<state::Nanos> distrusted_{kNever};
+  std::atomic<std::uint64_t> ended_{0};
 };
 
 }  // namespace pillion::cache

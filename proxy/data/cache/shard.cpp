@@ -13,7 +13,7 @@ bool Shard::insert(Entry& entry, const CacheKey& key, Graveyard& graveyard) {
     graveyard.add(*replaced);
   }
   const std::size_t size = allocated_size(entry);
-  while (entry_bytes_ + size + index_.bytes_after_insert() > budget_) {
+  while (entry_bytes_ + size + index_.bytes_after_insert() + contacts_.bytes() > budget_) {
     Entry* victim = choose_victim();
     if (victim == nullptr) {
       graveyard.add(entry);
@@ -37,32 +37,8 @@ void Shard::discard(Entry& entry, bool expired) {
 
 bool Shard::erase(NameHash name, Graveyard& graveyard) {
   count_erasure(name);
-  // The tag alone decides: erasing the entry of another name that has the same tag is harmless
-  // (I19).
-  const auto tag = static_cast<std::uint32_t>(name);
-  bool found = false;
-  for (Entry* entry = index_.names(tag); entry != nullptr;) {
-    Entry* next = entry->next_of_name;
-    if (entry->name_tag == tag) {
-      remove(*entry);
-      graveyard.add(*entry);
-      found = true;
-    }
-    entry = next;
-  }
-  return found;
-}
-
-void Shard::erase_of_others(NameHash name, LinkId link, Graveyard& graveyard) {
-  const auto tag = static_cast<std::uint32_t>(name);
-  for (Entry* entry = index_.names(tag); entry != nullptr;) {
-    Entry* next = entry->next_of_name;
-    if (entry->name_tag == tag && entry->link() != link) {
-      remove(*entry);
-      graveyard.add(*entry);
-    }
-    entry = next;
-  }
+  contacts_.forget(name);
+  return erase_if(name, graveyard, [](const Entry&) { return true; });
 }
 
 void Shard::clear(Graveyard& graveyard) {
@@ -70,6 +46,7 @@ void Shard::clear(Graveyard& graveyard) {
   newest_ = oldest_ = nullptr;
   entry_bytes_ = 0;
   index_.clear();
+  contacts_.clear();
 }
 
 void Shard::count_erasure_of_all() {

@@ -9,8 +9,8 @@
 // eviction looks at no more than kMaxSecondChances entries: a pass over a shard full of used ones
 // must not hold the lock.
 //
-// Budget: what the allocator gave for the entries, plus the index arrays. Room is made before an
-// entry goes in, so bytes() <= budget holds whenever the mutex is free.
+// Budget: what the allocator gave for the entries, plus the index arrays and the contacts. Room is
+// made before an entry goes in, so bytes() <= budget holds whenever the mutex is free.
 #pragma once
 
 #include <array>
@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "proxy/data/cache/cache_key.hpp"
+#include "proxy/data/cache/contacts.hpp"
 #include "proxy/data/cache/entry.hpp"
 #include "proxy/data/cache/flight_table.hpp"
 #include "proxy/data/cache/index.hpp"
@@ -34,7 +35,7 @@ class alignas(64) Shard {
 
   /// `shared`: more than one thread looks things up.
   Shard(std::uint32_t number, std::size_t budget, bool shared = true)
-      : mutex_(shared), budget_(budget), flights_(number) {}
+      : mutex_(shared), budget_(budget), contacts_(shared ? budget : 0), flights_(number) {}
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
@@ -88,9 +89,24 @@ class alignas(64) Shard {
   /// Every variant of a name; true when there was one. Counts for erase_count() in any case.
   bool erase(NameHash name, Graveyard& graveyard);
 
-  /// Every variant of a name that another link than this stored. What is being fetched may still be
-  /// stored.
-  void erase_of_others(NameHash name, LinkId link, Graveyard& graveyard);
+  /// Every variant of a name that `goes`; true when there was one. What is being fetched may still
+  /// be stored. The tag alone decides what is of the name: erasing the entry of another is harmless
+  /// (I19).
+  template <class Goes>
+  bool erase_if(NameHash name, Graveyard& graveyard, Goes&& goes) {
+    bool found = false;
+    const auto tag = static_cast<std::uint32_t>(name);
+    for (Entry* entry = index_.names(tag); entry != nullptr;) {
+      Entry* next = entry->next_of_name;
+      if (entry->name_tag == tag && goes(static_cast<const Entry&>(*entry))) {
+        remove(*entry);
+        graveyard.add(*entry);
+        found = true;
+      }
+      entry = next;
+    }
+    return found;
+  }
   /// Nothing that was asked for the name before is stored outside a flight (see erase_count).
   void count_erasure(NameHash name) {
     erasures_[stripe_of(name)].fetch_add(1, std::memory_order_release);
@@ -107,14 +123,15 @@ class alignas(64) Shard {
   void count_erasure_of_all();
 
   FlightTable& flights() { return flights_; }
+  Contacts& contacts() { return contacts_; }
 
   std::size_t entries() const { return index_.size(); }
-  std::size_t bytes() const { return entry_bytes_ + index_.bytes(); }
+  std::size_t bytes() const { return entry_bytes_ + index_.bytes() + contacts_.bytes(); }
   std::uint64_t evictions() const { return evictions_; }
   std::uint64_t expirations() const { return expirations_; }
 
  private:
-  static constexpr std::size_t kStripes = 32;
+  static constexpr std::size_t kStripes = 128;
   static std::size_t stripe_of(NameHash name) { return (name >> 32) % kStripes; }
 
   void remove(Entry& entry);
@@ -131,6 +148,7 @@ class alignas(64) Shard {
   std::size_t budget_;
   std::uint64_t evictions_ = 0;
   std::uint64_t expirations_ = 0;
+  Contacts contacts_;
   FlightTable flights_;
   std::array<std::atomic<std::uint64_t>, kStripes> erasures_{};
 };

@@ -34,7 +34,7 @@ class FillLink : public net::Flushable, public std::enable_shared_from_this<Fill
   bool accepts_fetches() const { return fsm_->accepts_fetches(); }
   bool accepts_scripts() const { return fsm_->accepts_scripts(); }
   std::uint64_t allowed() const { return fsm_->allowed(); }
-  state::Nanos as_of(state::Nanos now) const { return fsm_->as_of(now); }
+  cache::Source source(state::Nanos now) const { return fsm_->source(now); }
   bool fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const {
     return fsm_->fresh(name, now, max_age);
   }

@@ -83,11 +83,15 @@ cache::Fill FillLinkFsm::fill_of(const Operation& operation, std::size_t key, bo
   cache::Fill fill;
   fill.link = options_.link;
   fill.generation = operation.generation;
-  if (options_.key_affinity && state::holds(Invariant::kI17Monotone)) {
+  if (options_.key_affinity) {
     fill.takeover = operation.fetch->elsewhere ? cache::Takeover::kEntriesAndFlights
                                                : cache::Takeover::kEntries;
+  } else if (!replica()) {
+    fill.takeover = cache::Takeover::kSameServer;
   }
+  if (!state::holds(Invariant::kI17Monotone)) fill.takeover = cache::Takeover::kNone;
   if (operation.dirty || operation.generation != links_.generation(options_.link)) return fill;
+  fill.tracked = true;
   AgeLimits ages = operation.fetch->keys[key].ages;
   ages.negative = std::min(ages.negative, options_.max_negative_age);
   const auto deadline = fill_deadline(operation.pttls[key], missing, operation.sent_at, now, ages);

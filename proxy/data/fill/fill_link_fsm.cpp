@@ -314,7 +314,10 @@ bool FillLinkFsm::on_push(std::string_view frame) {
     case resp::Push::Kind::kInvalidateAll:
       counters_.flushes_null_push.add();
       if (state::holds(Invariant::kI3NullPush)) links_.bump(options_.link);
-      if (!operations_.empty()) operations_.front().dirty = true;
+      if (operations_.empty()) return true;
+      operations_.front().dirty = true;
+      // What is on its way is stored by nobody, but may be joined: fences have to wait for it.
+      links_.note_fetch(options_.link, links_.generation(options_.link));
       return true;
     case resp::Push::Kind::kInvalidate: {
       std::string_view key;
@@ -351,6 +354,7 @@ void FillLinkFsm::lose() {
   dropping_ = false;
   scripts_out_ = 0;
   held_up_ = false;
+  passed_since_ = 0;
   database_ = 0;
   probing_ = false;
   status_ = Status::kDown;
@@ -369,6 +373,18 @@ void FillLinkFsm::let_others_pass() {
     Operation& operation = operations_[i];
     if (operation.kind == Kind::kFetch && !operation.fetch->script) resolve_lost(operation);
   }
+}
+
+/// For as long as a reply may take: what was executed since a script was sent was executed behind
+/// it.
+bool FillLinkFsm::passed_by_others(state::Nanos since, state::Nanos now) {
+  if (options_.traffic == nullptr ||
+      options_.traffic->executed.load(std::memory_order_relaxed) <= since + kScriptPatience) {
+    passed_since_ = 0;
+    return false;
+  }
+  if (passed_since_ == 0) passed_since_ = now;
+  return now - passed_since_ > options_.reply_timeout;
 }
 
 FillLinkFsm::Action FillLinkFsm::on_failed(std::string_view reason, state::Nanos now,
@@ -423,7 +439,8 @@ FillLinkFsm::Action FillLinkFsm::on_tick(state::Nanos now, std::uint64_t random)
     const state::Nanos sent_at = std::max(operations_.front().sent_at, script_ended_at_);
     const state::Nanos since = arriving ? std::max(sent_at, last_bytes_at_) : sent_at;
     if (script && !held_up_ && now - since > kScriptPatience) let_others_pass();
-    if (now - since > (script ? options_.script_timeout : options_.reply_timeout)) {
+    const bool running = script && !passed_by_others(since, now);
+    if (now - since > (running ? options_.script_timeout : options_.reply_timeout)) {
       return on_silence(now, random);
     }
     for (std::size_t i = 0; i < operations_.size(); ++i) {

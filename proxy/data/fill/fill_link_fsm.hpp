@@ -42,7 +42,10 @@
 // scripts forge replies (CVE-2025-67733) gives the link something else there, and then the link is
 // lost before any reply could be taken for another's, and runs no scripts any more. What a script
 // reads is not tracked. One that takes its time holds nobody up: fetches beside it are lost, which
-// means that they are made elsewhere, and no more are taken until it has ended.
+// means that they are made elsewhere, and no more are taken until it has ended. While it runs, its
+// server executes nothing else: commands of others that were asked for later and are executed tell
+// that there is no script running, and a reply that does not come then is not waited for longer
+// than any other.
 #pragma once
 
 #include <cstdint>
@@ -102,7 +105,7 @@ struct FillLinkOptions {
   state::Nanos max_staleness = state::kSecond;  // a quarter of it is the probe period
   state::Nanos connect_timeout = state::kSecond;
   state::Nanos reply_timeout = 5 * state::kSecond;    // no answer for so long: the link is lost
-  state::Nanos script_timeout = 60 * state::kSecond;  // the same, for scripts
+  state::Nanos script_timeout = 60 * state::kSecond;  // the same, for scripts that may be running
   std::size_t max_script_reply = 64UL << 20;          // kTooLarge beyond
   std::span<const std::string_view> commands;         // the allow-list, vetoed by the server
   // How long a missing key is believed to be missing at the most. In a cluster a key may come to
@@ -160,8 +163,8 @@ class FillLinkFsm {
   void follow(ReplicationClock* clock, state::Nanos now);
   /// Keys belong to other replicas now: what is under way counts as read elsewhere (I17).
   void on_rotation();
-  /// What is asked for now will have been current then, or later.
-  state::Nanos as_of(state::Nanos now) const;
+  /// What is asked for now comes from here.
+  cache::Source source(state::Nanos now) const;
   /// This endpoint has what must be seen of the key, and is not further behind than `max_age`.
   bool fresh(cache::NameHash name, state::Nanos now, state::Nanos max_age) const;
   /// Of a cluster: it has the whole slot, and had it when it was current.
@@ -245,6 +248,7 @@ class FillLinkFsm {
   void finish_refused(Operation& operation);
   void finish_script(Operation& operation);
   void let_others_pass();
+  bool passed_by_others(state::Nanos since, state::Nanos now);
   cache::Fill fill_of(const Operation& operation, std::size_t key, bool missing,
                       state::Nanos now) const;
   void note_elsewhere(const Fetch& fetch, state::Nanos now);
@@ -294,6 +298,7 @@ class FillLinkFsm {
   std::uint32_t scripts_out_ = 0;  // of operations_
   bool timed_out_ = false;         // is why it is being lost
   bool held_up_ = false;           // by one of them
+  state::Nanos passed_since_ = 0;  // others' commands are known to be executed meanwhile
   bool forged_ = false;            // something stood where a script's PING is answered
   state::Nanos script_ended_at_ = 0;
   std::uint32_t database_ = 0;

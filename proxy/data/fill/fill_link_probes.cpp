@@ -224,8 +224,8 @@ void FillLinkFsm::follow(ReplicationClock* clock, state::Nanos) {
   if (replica()) unprove("it follows another primary");
 }
 
-state::Nanos FillLinkFsm::as_of(state::Nanos now) const {
-  return replica() ? std::min(now, links_.synced_at(options_.link)) : now;
+cache::Source FillLinkFsm::source(state::Nanos now) const {
+  return {replica() ? std::min(now, links_.synced_at(options_.link)) : now, options_.link};
 }
 
 bool FillLinkFsm::serves(std::uint16_t slot) const {

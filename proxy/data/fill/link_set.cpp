@@ -123,7 +123,7 @@ void LinkSet::open(const state::Endpoint& endpoint, state::NodeRole role, state:
   const bool replica = role == state::NodeRole::kReplica;
   const auto source = replica ? cache::LinkSource::kReplica : cache::LinkSource::kPrimary;
   FillLinkOptions options = options_.link;
-  options.link = environment_.links.acquire(options_.worker, source);
+  options.link = environment_.links.acquire(options_.worker, source, endpoint.id);
   if (options.link == cache::LinkTable::kNoLink) return;  // reads of it go past the L1
   options.endpoint = endpoint.id;
   options.source = source;
@@ -251,6 +251,7 @@ bool LinkSet::on_absent(Fetch& fetch, state::EndpointId asked, state::Nanos now)
   // What may be cached is each server's own word.
   if ((from->allowed() & ~primary->allowed()) != 0) return false;
   fetch.elsewhere = fetch.elsewhere || options_.key_affinity;
+  environment_.cache.hand_over(fetch.keys[0].name, fetch.flight, primary->fsm().options().link);
   primary->send(std::move(fetch), now);
   return true;
 }

@@ -58,6 +58,17 @@ void deliver(const cache::Entry& entry, int protocol, resp::Shape shape, const H
   }
 }
 
+/// Of a read of one key. MGET k is not GET k: its reply is an array, and nil for a key of another
+/// type.
+cache::CacheKey key_of_one(const Read& read) {
+  const resp::Command& command = read.command;
+  const std::string_view arguments = command.raw_args();
+  const cache::NameHash name = read.name != nullptr ? *read.name : cache::hash_name(command.arg(1));
+  const std::uint32_t database = state::holds(state::Invariant::kI14Database) ? read.database : 0;
+  return {name, cache::hash_variant(name, database, read.spec.id, arguments, command.argc() == 2),
+          database, read.spec.id, arguments};
+}
+
 state::MissReason reason_of(cache::MissCause cause) {
   switch (cause) {
     case cache::MissCause::kExpired:
@@ -94,17 +105,22 @@ ReadResult Reader::read(const Read& read, const HitTarget& target) {
   return read_one(read, rule, form.shape, target);
 }
 
+std::optional<ReadResult> Reader::read_along(const Read& read, cache::FlightId flight) {
+  const command::CacheForm form = command::cache_form(read.spec, read.command);
+  if (!form.cacheable || !cache_.join(key_of_one(read), flight, read.waiter)) return std::nullopt;
+  hot_keys_.observe(read.command.arg(1));
+  counters_.cache_misses[static_cast<std::size_t>(state::MissReason::kAbsent)].add();
+  counters_.coalesced.add();
+  return ReadResult{ReadOutcome::kWaiting, form.shape, false, flight};
+}
+
 ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, resp::Shape shape,
                             const HitTarget& target) {
   const resp::Command& command = read.command;
-  // MGET k is not GET k: its reply is an array, and nil for a key of another type.
   const std::string_view key = command.arg(1);
   const std::string_view arguments = command.raw_args();
-  const cache::NameHash name = read.name != nullptr ? *read.name : cache::hash_name(key);
-  const std::uint32_t database = state::holds(state::Invariant::kI14Database) ? read.database : 0;
-  const cache::CacheKey cache_key{
-      name, cache::hash_variant(name, database, read.spec.id, arguments, command.argc() == 2),
-      database, read.spec.id, arguments};
+  const cache::CacheKey cache_key = key_of_one(read);
+  const cache::NameHash name = cache_key.name;
   cache::MissCause cause = cache::MissCause::kAbsent;
   const auto on_hit = [&](const cache::Entry& entry) {
     deliver(entry, read.protocol, shape, target);
@@ -124,7 +140,7 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   const fill::AgeLimits* const ages = rules_.ages(key, rule.age == command::AgeClass::kHash);
   if (ages == nullptr) return bypass(state::BypassReason::kRule);
   cache::Lookup found =
-      cache_.lookup(cache_key, read.now, read.waiter, on_hit, way.link->as_of(read.now));
+      cache_.lookup(cache_key, read.now, read.waiter, on_hit, way.link->source(read.now));
   // What the first look dropped is not there to tell why any more.
   if (found.cause == cache::MissCause::kAbsent) found.cause = cause;
   switch (found.result) {
@@ -137,7 +153,7 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
     case cache::LookupResult::kJoined:
       counters_.cache_misses[static_cast<std::size_t>(reason_of(found.cause))].add();
       counters_.coalesced.add();
-      return {ReadOutcome::kWaiting, shape};
+      return {ReadOutcome::kWaiting, shape, false, found.flight};
     case cache::LookupResult::kFetch:
       break;
   }
@@ -150,7 +166,7 @@ ReadResult Reader::read_one(const Read& read, const command::CacheRule& rule, re
   fetch.elsewhere = way.elsewhere;
   fetch.keys.push_back(fetch_key(command, key, arguments, cache_key, *ages));
   way.link->send(std::move(fetch), read.now);
-  return {ReadOutcome::kWaiting, shape};
+  return {ReadOutcome::kWaiting, shape, false, found.flight};
 }
 
 /// I12: a hit is a snapshot only when every part comes from one link and generation, and nothing

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,7 @@ struct ReadResult {
   resp::Shape shape = resp::Shape::kAsIs;  // kWaiting: for the downgrade
   bool outruns =
       false;  // kUpstream: the L1 may hold older answers of these keys than the one to come
+  cache::FlightId flight = 0;  // kWaiting: of a read of one key
 };
 
 class Reader {
@@ -70,6 +72,11 @@ class Reader {
   /// Precondition: spec.cacheable != 0, the session may use the L1 and has no unanswered write of
   /// the command's keys.
   ReadResult read(const Read& read, const HitTarget& target);
+
+  /// The waiter gets the answer of `flight` as well, which an earlier read of the same session
+  /// waits for. Nothing when it is not of this very command, or has ended: what else could answer
+  /// may be older than the answer of the earlier read.
+  std::optional<ReadResult> read_along(const Read& read, cache::FlightId flight);
 
   /// A fill link that runs scripts as well; null: none does.
   fill::FillLink* link_for_scripts() const {

@@ -87,10 +87,12 @@ struct Slot {
   WayId way = kNoWay;
   state::EndpointId endpoint = state::kNoEndpoint;  // who was asked
   std::uint32_t unanswered = 0;
-  std::uint32_t errands = 0;               // how many of these travel by themselves
-  std::uint32_t keys = 0;                  // kShown, kKeys: names per command
-  std::uint32_t named = 0;                 // of `names`, how many were applied
-  std::vector<cache::NameHash> names;      // what unanswered commands erase, in their order
+  std::uint32_t errands = 0;           // how many of these travel by themselves
+  bool fetch = false;                  // a read that a fill link was asked for first, of `names`
+  cache::FlightId flight = 0;          // of that, when it has one
+  std::uint32_t keys = 0;              // kShown, kKeys: names per command
+  std::uint32_t named = 0;             // of `names`, how many were applied
+  std::vector<cache::NameHash> names;  // what unanswered commands erase, in their order
   std::unique_ptr<route::FanOut> fan_out;  // its errands are parts of one command
   state::Nanos started = 0;
   std::string parked;

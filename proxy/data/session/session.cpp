@@ -307,7 +307,14 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
   const request::HitTarget target{direct ? &out_ : nullptr, &parked};
   const request::Read request{spec,     command, state_.database, state_.protocol, now_,
                               waiter(), name};
-  const request::ReadResult result = context_.reader.read(request, target);
+  request::ReadResult result;
+  if (const auto flight = awaited_read(spec, command)) {
+    const auto along = context_.reader.read_along(request, *flight);
+    if (!along) return Step::kWait;
+    result = *along;
+  } else {
+    result = context_.reader.read(request, target);
+  }
   if (context_.all_clients.monitors.load(std::memory_order_relaxed) != 0 &&
       result.outcome != request::ReadOutcome::kUpstream) {
     show_to_monitors(command);
@@ -327,14 +334,43 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
   Slot& slot = new_slot(Slot::State::kFetch);
   slot.shape = result.shape;
   slot.command_class = CommandClass::kRead;
+  slot.fetch = true;
+  slot.flight = result.flight;
   ++reads_out_;
   keys_scratch_.clear();
-  if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown)
-    read_filter_.add_all();
-  for (const std::string_view key : keys_scratch_) read_filter_.add(cache::hash_name(key));
+  (void)command::keys_of(spec, command, keys_scratch_);  // of a cacheable command they are known
+  for (const std::string_view key : keys_scratch_) {
+    slot.names.push_back(cache::hash_name(key));
+    read_filter_.add(slot.names.back());
+  }
   if (result.outcome == request::ReadOutcome::kTooLarge)
     read_aside(sequence, slot, command.raw(), true);
   return Step::kNext;
+}
+
+/// I17: the latest read of one of the command's keys that the client still waits for. What is asked
+/// for now must not be older, which only the very same answer is known not to be. Its flight; 0
+/// when it has none; nothing when there is no such read.
+std::optional<cache::FlightId> Session::awaited_read(const command::Spec& spec,
+                                                     const resp::Command& command) {
+  if (reads_out_ == 0 || !state::holds(Invariant::kI17Monotone)) return std::nullopt;
+  keys_scratch_.clear();
+  (void)command::keys_of(spec, command, keys_scratch_);
+  names_scratch_.clear();
+  for (const std::string_view key : keys_scratch_) {
+    const cache::NameHash name = cache::hash_name(key);
+    if (read_filter_.may_contain(name)) names_scratch_.push_back(name);
+  }
+  if (names_scratch_.empty()) return std::nullopt;
+  for (std::size_t i = slots_.size(); i-- > 0;) {
+    const Slot& slot = slots_[i];
+    if (!slot.fetch || slot.state == Slot::State::kReady) continue;
+    const bool shared = std::any_of(slot.names.begin(), slot.names.end(), [&](auto name) {
+      return std::find(names_scratch_.begin(), names_scratch_.end(), name) != names_scratch_.end();
+    });
+    if (shared) return slot.state == Slot::State::kFetch ? slot.flight : 0;
+  }
+  return std::nullopt;
 }
 
 Session::Step Session::forward(const command::Spec& spec, const resp::Command& command,

@@ -183,6 +183,8 @@ class Session {
   }
   Step forward_with_care(const command::Spec& spec, const resp::Command& command);
   Outgoing info_reply(const resp::Command& command) const;
+  std::optional<cache::FlightId> awaited_read(const command::Spec& spec,
+                                              const resp::Command& command);
   bool read_conflicts(const command::Spec& spec, const resp::Command& command);
   Step authenticate(std::string_view request, SlotAction action);
   Step select(const resp::Command& command);
@@ -352,6 +354,7 @@ class Session {
   void release_ready();
   void park(Slot& slot, std::string_view bytes);
   void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text, DoneBy by);
+  void will_read_past(Slot& slot);
   void read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone);
   void finish_aside(std::uint64_t sequence, bool clean);
   bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,

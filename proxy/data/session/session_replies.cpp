@@ -425,6 +425,15 @@ std::string Session::with_own_section(std::string_view section, std::string_view
   return out;
 }
 
+/// What a fill link was asked for is asked for past the L1, which must show nothing older of it
+/// then.
+void Session::will_read_past(Slot& slot) {
+  slot.effect = request::EffectKind::kShown;
+  slot.keys = static_cast<std::uint32_t>(slot.names.size());
+  for (const cache::NameHash name : slot.names) write_filter_.add(name);
+  ++writes_out_;
+}
+
 void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result,
                          state::Nanos now) {
   Slot* slot = slots_.find(sequence);
@@ -434,6 +443,9 @@ void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result
     return;
   }
   if (slot->state != Slot::State::kFetch) return;
+  if (result.outcome != fill::FetchOutcome::kReply &&
+      result.outcome != fill::FetchOutcome::kTooLarge)
+    will_read_past(*slot);
   if (result.outcome == fill::FetchOutcome::kRefused ||
       (result.outcome == fill::FetchOutcome::kLost && !context_.director.alone())) {
     fetch_elsewhere(sequence, *slot, result, now);

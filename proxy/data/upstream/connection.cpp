@@ -193,7 +193,10 @@ void Connection::on_read(std::size_t n) {
   const std::uint64_t life = life_;
   // The client that gets this reply may have more to say.
   if (dedicated_) context_.busy_poll.expect(now);
+  const state::Nanos executed = mux_.executed();
   const auto status = mux_.on_bytes(bytes, now);
+  if (context_.traffic != nullptr && mux_.executed() != executed)
+    context_.traffic->of(fsm_.key().endpoint).note_executed(mux_.executed());
   // Known before the clients are served: one that takes its replies at once says resume() right
   // there.
   if (status == Multiplexer::Status::kPause) paused_ = true;

@@ -40,6 +40,10 @@ bool refuses(std::string_view begun, std::string_view rest) {
   return cluster::may_redirect(head);
 }
 
+bool tells_of_execution(char type) {
+  return type == ':' || type == '$' || type == '_';
+}
+
 }  // namespace
 
 void Multiplexer::submit(std::string_view request, const Requester& to, CommandClass command_class,
@@ -185,6 +189,7 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
       const std::string_view whole = bytes.substr(0, end);
       const Requester to = run.to;
       const bool check = run.check;
+      if (tells_of_execution(whole.front()) && partial_.empty()) executed_ = run.sent_at;
       std::string request;
       const bool absent =
           absence_is_doubtful_ && (!partial_.empty() || resp::may_say_missing(whole));

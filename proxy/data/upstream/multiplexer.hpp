@@ -84,6 +84,11 @@ class Multiplexer {
   /// The upstream was not read for a while: its silence counts from now.
   void reading_again(state::Nanos now) { last_bytes_at_ = now; }
 
+  /// When the newest command was submitted whose reply tells that it was executed: integers,
+  /// strings and nulls do. A server that is busy with a script has none of them to say, though it
+  /// says "OK" to some.
+  state::Nanos executed() const { return executed_; }
+
   /// The oldest command has a limit and is past it, and its reply is not trickling in.
   bool overdue(state::Nanos now, const TimeLimits& limits) const;
 
@@ -123,6 +128,7 @@ class Multiplexer {
   bool in_push_ = false;  // the frame in partial_ is a push
   Requester push_to_;
   state::Nanos last_bytes_at_ = 0;
+  state::Nanos executed_ = 0;
 };
 
 }  // namespace pillion::data::upstream

@@ -385,6 +385,7 @@ void FakeRedis::execute_next(const Handle& connection) {
 void FakeRedis::execute_foreign(const Arguments& arguments) {
   Connection stranger;
   state_ = history_.back().state;
+  if (arguments[0] == "FORGET") return touch({0, arguments[1]});
   cause_.clear();
   touched_.clear();
   flushed_ = false;

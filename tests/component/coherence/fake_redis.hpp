@@ -6,6 +6,8 @@
 //   - a write appends one push per key to every registered connection's output, at the instant it
 //     executes, and forgets the registration; a connection's own pushes come behind the reply
 //   - FLUSHALL appends a null push to every tracking connection; SWAPDB appends nothing
+//   - FORGET by a stranger: the tracking table is full, so readers of the key are told as if it had
+//   been written
 //   - a key whose time is over is gone at once, but the push for it comes only when somebody looks
 //
 // It may replicate another: it then executes that one's writes one by one, when it is told to, and

@@ -247,6 +247,7 @@ struct World::Worker {
                 return world.make_link(*this, std::move(fsm));
               }),
         router(links, world.scenario_),
+        director(director_options(world)),
         reader(world.cache_, world.rules_, counters),
         fanout({}, couriers, registry, census, counters),
         context{.lanes = lanes,
@@ -266,6 +267,14 @@ struct World::Worker {
                 .upstream_name = "fake"} {
     reader.use_router(&router);
     registry.use_links(&links, world.links_, world.invalidator_);
+  }
+
+  /// It sends everything to the primary, and knows what that means for replicas.
+  static data::request::Director::Options director_options(const World& world) {
+    data::request::Director::Options options;
+    options.replicas = world.scenario_.key_affinity;
+    options.balance = route::ReadBalance::kKeyAffinity;
+    return options;
   }
 
   static data::fill::LinkSetOptions link_options(const World& world, std::uint32_t index) {
@@ -288,7 +297,7 @@ struct World::Worker {
   data::request::ScriptStore scripts;
   data::fill::LinkSet links;
   Spread router;
-  data::request::Director director{{}};
+  data::request::Director director;
   data::request::Reader reader;
   data::pubsub::Fanout fanout;
   data::session::SessionContext context;

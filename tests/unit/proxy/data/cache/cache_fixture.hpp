@@ -80,8 +80,13 @@ class CacheFixture : public ::testing::Test {
   }
 
   Lookup lookup(const Variant& variant, std::uint64_t session = 1) {
+    return lookup_by(kLink, variant, session);
+  }
+
+  Lookup lookup_by(LinkId link, const Variant& variant, std::uint64_t session = 1) {
     return cache_.lookup(variant.key(), now_, {.worker = 0, .session = session, .slot = 0},
-                         [this](const Entry& entry) { got_ = std::string(reply_of(entry)); });
+                         [this](const Entry& entry) { got_ = std::string(reply_of(entry)); },
+                         {now_, link});
   }
 
   bool complete(const Variant& variant, FlightId flight, const Fill& fill) {

@@ -31,11 +31,11 @@ class ShardTest : public ::testing::Test {
 
 TEST_F(ShardTest, EvictsTheOldestThatWasNotUsed) {
   // Room for exactly four entries of this size and the smallest index.
-  Shard probe(0, 1 << 20);
+  Shard probe(0, 1 << 20, false);
   const std::size_t empty = probe.bytes();
   const std::string reply(1000, 'x');
   ASSERT_TRUE(put(probe, "a", reply));
-  Shard shard(0, empty + 4 * (probe.bytes() - empty) + 100);
+  Shard shard(0, empty + 4 * (probe.bytes() - empty) + 100, false);
   for (const char* name : {"a", "b", "c", "d"}) ASSERT_TRUE(put(shard, name, reply));
   EXPECT_EQ(shard.evictions(), 0U);
   use(shard, "a");

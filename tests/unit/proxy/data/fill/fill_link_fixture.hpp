@@ -112,7 +112,8 @@ class FillLinkFixture : public ::testing::Test {
     std::string hit;
     const auto found = cache_.lookup(
         key_of(name, arguments, database), now_, {0, 1, slot},
-        [&](const cache::Entry& entry) { hit = std::string(cache::reply_of(entry)); });
+        [&](const cache::Entry& entry) { hit = std::string(cache::reply_of(entry)); },
+        fsm_->source(now_));
     switch (found.result) {
       case cache::LookupResult::kHit:
         return hit;

@@ -558,6 +558,37 @@ TEST_F(FillLinkScripts, OneThatNeverEndsEndsTheLink) {
   EXPECT_THAT(sink_.calls(), ElementsAre("1 lost EVAL s 0"));
 }
 
+TEST_F(FillLinkScripts, OneThatCannotBeRunningIsNotWaitedForLongerThanAFetch) {
+  state::EndpointTraffic::Counts traffic;
+  FillLinkOptions watched = options();
+  watched.traffic = &traffic;
+  fsm_ = std::make_unique<FillLinkFsm>(watched, cache_, links_, invalidator_, sink_, counters_);
+  go_live();
+  const state::Nanos sent_at = now_;
+  run(1);
+  now_ += 2 * kSecond;
+  traffic.note_executed(sent_at + 20 * kMillisecond);
+  fsm_->on_tick(now_, 0);
+  now_ += 10 * kSecond;
+  fsm_->on_tick(now_, 0);
+  EXPECT_EQ(fsm_->status(), Status::kLive) << "that was executed before, perhaps";
+  traffic.note_executed(sent_at + kSecond);
+  fsm_->on_tick(now_, 0);
+  now_ += 5 * kSecond;
+  fsm_->on_tick(now_, 0);
+  EXPECT_EQ(fsm_->status(), Status::kLive) << "its reply may be on its way";
+  now_ += 1;
+  EXPECT_EQ(fsm_->on_tick(now_, 0), Action::kClose);
+  EXPECT_THAT(sink_.calls(), ElementsAre("1 lost EVAL s 0"));
+}
+
+TEST_F(FillLinkTest, AFenceWaitsForWhatIsOnItsWayAcrossAFlush) {
+  go_live();
+  (void)get("k", 1);
+  reply(kNullPush);
+  EXPECT_FALSE(links_.nothing_fetched(5)) << "somebody may still join it";
+}
+
 TEST_F(FillLinkScripts, AReplyMayBeLargerThanAnEntryButNotThanAnOutput) {
   FillLinkOptions limited = options();
   limited.max_script_reply = 4000;

@@ -124,7 +124,7 @@ TEST_F(Probes, NothingElseRenewsAReplicasLease) {
   clock_.add(now_, "other", 100);
   reply(replica_at(500));
   EXPECT_EQ(links_.synced_at(link()), proved) << "another history";
-  EXPECT_EQ(fsm_->as_of(now_), proved);
+  EXPECT_EQ(fsm_->source(now_).as_of, proved);
 }
 
 TEST_F(Probes, AReplicaWithoutItsPrimaryProvesNothingMore) {

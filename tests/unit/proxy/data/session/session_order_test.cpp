@@ -1,5 +1,6 @@
 // Replies leave in the order of their requests, whoever answers them; barriers hold what depends on
 // them.
+#include "protocol/command/table.hpp"
 #include "tests/unit/proxy/data/session/session_fixture.hpp"
 
 namespace pillion::data::session {
@@ -67,6 +68,65 @@ TEST_F(SessionOrder, AWriteWaitsForAFetchOfItsKey) {
   EXPECT_EQ(shared().sent(), "SET a 1");
   answer(shared(), "+OK\r\n");
   EXPECT_EQ(heard(), "$1\r\n0\r\n+OK\r\n+PONG\r\n");
+}
+
+TEST_F(SessionOrder, AReadOfAKeyThatIsBeingFetchedSharesItsAnswerOrWaits) {
+  bring_link_up();
+  say("GET a|GET a|STRLEN a|GET a");
+  EXPECT_EQ(link_sent(), "GET a|PTTL a") << "another command may be answered by something older";
+  EXPECT_FALSE(session_->wants_input());
+  link_replies("$1\r\n0\r\n:-1\r\n");
+  go_on();
+  EXPECT_EQ(link_sent(), "STRLEN a|PTTL a");
+  link_replies(":1\r\n:-1\r\n");
+  EXPECT_EQ(heard(), "$1\r\n0\r\n$1\r\n0\r\n:1\r\n$1\r\n0\r\n");
+}
+
+TEST_F(SessionOrder, AHitDoesNotOvertakeAFetchOfItsKey) {
+  bring_link_up();
+  const std::string b = unlike("a");
+  say("GET a");
+  link_replies("$1\r\n0\r\n:-1\r\n");
+  say("MGET a " + b + "|GET a|PING");
+  (void)link_sent();
+  EXPECT_EQ(heard(), "$1\r\n0\r\n");
+  EXPECT_FALSE(session_->wants_input());
+  link_replies("*2\r\n$1\r\n1\r\n_\r\n:-1\r\n:-2\r\n");
+  go_on();
+  EXPECT_EQ(heard(), "*2\r\n$1\r\n1\r\n$-1\r\n$1\r\n1\r\n+PONG\r\n");
+}
+
+TEST_F(SessionOrder, OtherKeysAreNotWaitedFor) {
+  bring_link_up();
+  std::string lines;
+  for (int i = 0; i < 60; ++i) lines += (i > 0 ? "|GET k" : "GET k") + std::to_string(i);
+  say(lines);
+  EXPECT_FALSE(session_->blocked()) << "whatever a filter takes them for";
+}
+
+TEST_F(SessionOrder, WhatALinkGaveBackIsNotFollowedByAnythingOlder) {
+  bring_link_up();
+  say("GET a");
+  (void)link_sent();
+  link_fsm_->on_failed("gone", now_, 0);
+  EXPECT_EQ(shared().sent(), "GET a");
+  // Meanwhile another client reads it through a new link, and then it is written by somebody.
+  bring_link_up();
+  const std::string argument = "$1\r\na\r\n";
+  const cache::NameHash name = cache::hash_name("a");
+  const std::uint16_t get = command::find("GET").id;
+  const cache::CacheKey key{name, cache::hash_variant(name, 0, get, argument, true), 0, get,
+                            argument};
+  cache::Fill fill;
+  fill.store = true;
+  fill.reply = "$1\r\n0\r\n";
+  fill.deadline = now_ + state::kSecond;
+  fill.generation = links_.generation(0);
+  ASSERT_TRUE(cache_.store(key, fill, cache_.erase_count(name)));
+  answer(shared(), "$1\r\n1\r\n");
+  EXPECT_EQ(heard(), "$1\r\n1\r\n");
+  say("GET a");
+  EXPECT_EQ(link_sent(), "GET a|PTTL a") << "what the L1 had may be older";
 }
 
 TEST_F(SessionOrder, AWriteErasesBeforeItsReplyLeaves) {

@@ -52,6 +52,23 @@ TEST_F(MultiplexerTest, RequestsLeaveInOrderAndRepliesFindTheirs) {
   EXPECT_TRUE(mux_.idle());
 }
 
+TEST_F(MultiplexerTest, SomeRepliesTellThatTheirCommandsWereExecuted) {
+  const auto after = [this](std::string_view bytes) {
+    ++now_;
+    read("<r>", 1);
+    (void)send_all();
+    const state::Nanos asked_at = now_++;
+    EXPECT_EQ(reply(bytes), Status::kOk);
+    return mux_.executed() == asked_at;
+  };
+  EXPECT_TRUE(after(":1\r\n"));
+  EXPECT_TRUE(after("$1\r\nx\r\n"));
+  EXPECT_TRUE(after("_\r\n"));
+  EXPECT_FALSE(after("-BUSY Redis is busy\r\n"));
+  EXPECT_FALSE(after("+OK\r\n")) << "MULTI is taken while a script runs";
+  EXPECT_FALSE(after("%0\r\n")) << "so are HELLO and FUNCTION STATS";
+}
+
 TEST_F(MultiplexerTest, NeighboursOfOneRequesterAreAnsweredTogether) {
   for (int i = 0; i < 5; ++i) read("<r>", 1);
   (void)send_all();

@@ -6,6 +6,7 @@
 #include "tests/support/cluster_client.hpp"
 #include "tests/support/cluster_servers.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/replicated_servers.hpp"
 
 namespace pillion::test {
 namespace {
@@ -93,12 +94,29 @@ class ClusterDisturber : public Disturber {
   void look_for_a_surprise() {
     const auto primaries = cluster_.primaries();
     if (primaries != primaries_) {
+      note("other primaries than were expected");
       wait_until_settled();
       failovers_.push_back(
           {last_look_ - kUnreplicated, now_nanos(), [](std::uint32_t) { return true; }});
       primaries_ = cluster_.primaries();
     }
     last_look_ = now_nanos();
+  }
+
+  /// A moment: what was acknowledged before, the replica has.
+  Nanos replicated_at(RedisServer& primary, RedisServer& replica) {
+    for (const Nanos end = now_nanos() + 10'000 * kMillisecond; now_nanos() < end;) {
+      const Nanos asked_at = now_nanos();
+      const std::int64_t offset = role_of(primary).offset;
+      const bool there = eventually(
+          [&] {
+            const RoleOf role = role_of(replica);
+            return offset >= 0 && role.link == "connected" && role.offset >= offset;
+          },
+          50ms, 1ms);
+      if (there) return asked_at;
+    }
+    throw TimedOut("a replica does not get in step");
   }
 
   static std::function<bool(std::uint32_t)> concerning(std::vector<bool> slots) {
@@ -113,9 +131,11 @@ class ClusterDisturber : public Disturber {
   void stop_somebody() {
     if (draw(3) == 0) return stop_a_pillion();
     RedisServer& node = any_node();
+    note("node " + std::to_string(node.port()) + " is stopped");
     node.pause();
     pause_for(20, 900);
     node.resume();
+    note("it goes on");
   }
 
   /// The slots of some keys of the run, each to another primary; a slot stays half moved for a
@@ -125,7 +145,9 @@ class ClusterDisturber : public Disturber {
     for (std::uint64_t moves = 1 + draw(8); moves > 0; --moves) {
       const auto key = static_cast<std::uint32_t>(draw(Keyspace::kSlots));
       const std::uint32_t slot = slot_of_key(Keyspace::name_of(key));
+      note("the slot of key " + std::to_string(key) + " moves");
       cluster_.move_slots(slot, slot, primaries[draw(primaries.size())], [&] { pause_for(0, 60); });
+      note("it has moved");
     }
     // And a run of them, quickly.
     const auto first = static_cast<std::uint32_t>(draw(kClusterSlots - 100));
@@ -142,25 +164,34 @@ class ClusterDisturber : public Disturber {
     const auto some = std::find(its_slots.begin(), its_slots.end(), true);
     if (some == its_slots.end()) return;
     const auto some_slot = static_cast<std::uint32_t>(some - its_slots.begin());
-    Failover failover{now_nanos() - kUnreplicated, kNever, concerning(its_slots)};
     const bool kill = draw(2) == 0;
+    const Nanos in_step = replicated_at(cluster_.node(victim), cluster_.node(replicas.front()));
+    Failover failover{in_step, kNever, concerning(its_slots)};
+    note("node " + std::to_string(cluster_.node(victim).port()) +
+         (kill ? " is killed" : " steps down"));
+    const auto is_replaced = [&] {
+      const auto owner = cluster_.owner_of(some_slot);
+      return owner && *owner != victim && cluster_.ok();
+    };
+    bool replaced = false;
     if (kill) {
       cluster_.node(victim).kill9();
+      replaced = eventually(is_replaced, 30s, 20ms);
     } else {
       // Ordered: the old primary stops taking writes first, so nothing is lost; nothing is excused.
-      cluster_.node(replicas.front())("CLUSTER", "FAILOVER");
+      // Without the time for it, it is given up after five seconds.
+      for (int attempt = 0; attempt < 5 && !replaced; ++attempt) {
+        cluster_.node(replicas.front())("CLUSTER", "FAILOVER");
+        replaced = eventually(is_replaced, 6s, 20ms);
+      }
     }
-    const bool replaced = eventually(
-        [&] {
-          const auto owner = cluster_.owner_of(some_slot);
-          return owner && *owner != victim && cluster_.ok();
-        },
-        30s, 20ms);
     if (!replaced) throw TimedOut("no replica takes over");
+    note("it is replaced");
     if (kill) {
       failover.until = now_nanos();
       failovers_.push_back(std::move(failover));
       pause_for(100, 1'500);
+      note("it comes back");
       cluster_.bring_back(victim);
     }
     wait_until_settled();

@@ -173,6 +173,9 @@ int check(const Options& options) {
             << servers.failovers().size() << " failovers that made " << history.doubtful()
             << " writes doubtful\n"
             << verdict << "\n";
+  for (const Finding& finding : verdict.findings) {
+    std::cout << finding << "\n" << servers.before(finding.at, 3s);
+  }
   const std::uint64_t stuck = count_stuck_keys(servers, keyspace);
   if (!servers.wait_for_l1()) {
     std::cout << "the L1 does not come back after the faults\n";

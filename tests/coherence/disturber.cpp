@@ -73,7 +73,18 @@ void Disturber::disturb() {
   }
 }
 
+std::string Disturber::before(Nanos moment, Millis time) const {
+  std::string lines;
+  for (const auto& [at, what] : chronicle_) {
+    const std::int64_t ahead = (moment - at) / kMillisecond;
+    if (ahead >= 0 && ahead <= time.count())
+      lines += "    " + std::to_string(ahead) + " ms before: " + what + "\n";
+  }
+  return lines;
+}
+
 void Disturber::kill_some_links(RedisServer& server) {
+  note("connections are killed");
   auto victims = draw(4) == 0 ? server.client_list() : server.tracking_clients();
   if (victims.size() > 1 && draw(2) == 0) {
     std::swap(victims.front(), victims[draw(victims.size())]);
@@ -83,12 +94,15 @@ void Disturber::kill_some_links(RedisServer& server) {
 }
 
 void Disturber::stop_a_pillion() {
+  note("a Pillion is stopped");
   pillion(static_cast<Via>(draw(2))).send_signal(SIGSTOP);
   pause_for(20, 1'500);
+  note("it goes on");
   for (auto& pillion : pillions_) pillion->send_signal(SIGCONT);
 }
 
 void Disturber::flush(bool also_straight) {
+  note("flush");
   Line& line = flushers_[draw(also_straight ? 3 : 2)];
   const Nanos call = now_nanos();
   const auto reply = line.ask({draw(2) == 0 ? "FLUSHALL" : "FLUSHDB"});

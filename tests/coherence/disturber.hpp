@@ -68,6 +68,8 @@ class Disturber {
 
   const History& history() const { return history_; }
   const std::vector<Failover>& failovers() const { return failovers_; }
+  /// What befell the servers within the time before `moment`, a line each.
+  std::string before(Nanos moment, Millis time) const;
   std::uint64_t faults() const { return faults_; }
 
  protected:
@@ -82,6 +84,8 @@ class Disturber {
 
   std::uint64_t draw(std::uint64_t below) { return random_() % below; }
   void pause_for(int least_ms, int most_ms);
+  /// For before().
+  void note(const std::string& what) { chronicle_.emplace_back(now_nanos(), what); }
   void stop_a_pillion();
   void flush(bool also_straight = true);
   void kill_some_links(RedisServer& server);
@@ -96,6 +100,7 @@ class Disturber {
   std::vector<Line> flushers_;
   History history_;
   std::uint64_t faults_ = 0;
+  std::vector<std::pair<Nanos, std::string>> chronicle_;
 };
 
 /// What may precede a failover and still be lost by it: a replica acknowledges no sooner.

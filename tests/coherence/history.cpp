@@ -207,10 +207,12 @@ class Judge {
     std::uint64_t& count = verdict_.counts[static_cast<std::size_t>(offence)];
     if (++count > kStoriesPerOffence) return;
     verdict_.findings.push_back(
-        {offence, "session " + std::to_string(read.session) + " read key " +
-                      std::to_string(read.key) + " " + who(read.via) + " and got " +
-                      (read.number == 0 ? "no value" : "number " + std::to_string(read.number)) +
-                      (why.empty() ? "" : ": " + why)});
+        {offence,
+         "session " + std::to_string(read.session) + " read key " + std::to_string(read.key) + " " +
+             who(read.via) + " and got " +
+             (read.number == 0 ? "no value" : "number " + std::to_string(read.number)) +
+             (why.empty() ? "" : ": " + why),
+         read.call});
   }
 
   const Bounds bounds_;

@@ -79,6 +79,7 @@ std::string name_of(Offence offence);
 struct Finding {
   Offence offence;
   std::string story;
+  Nanos at;  // when it was read
 };
 std::ostream& operator<<(std::ostream& out, const Finding& finding);
 

@@ -106,16 +106,14 @@ void Cache::take_over(Shard& shard, NameHash name, const Fill& fill, Graveyard& 
   const bool stranger = contacts.enabled() && !contacts.known(name, fill.link, links_.ended());
   if (stranger || fill.takeover != Takeover::kSameServer) {
     const std::uint32_t server = links_.server(fill.link);
-    shard.erase_if(name, graveyard, [&](const Entry& entry) {
-      return entry.link() != fill.link && (stranger || links_.server(entry.link()) != server);
-    });
+    const auto may_be_older = [&](LinkId link) {
+      return link != fill.link && (stranger || links_.server(link) != server);
+    };
+    shard.erase_if(name, graveyard, [&](const Entry& entry) { return may_be_older(entry.link()); });
+    const bool all = fill.takeover == Takeover::kAll;
+    shard.flights().poison_if(name, [&](LinkId link) { return all || may_be_older(link); });
+    shard.count_erasure(name);
   }
-  if (fill.takeover == Takeover::kEntriesAndFlights) {
-    shard.flights().poison(name);
-  } else if (stranger) {
-    shard.flights().poison_of_others(name, fill.link);
-  }
-  if (stranger || fill.takeover == Takeover::kEntriesAndFlights) shard.count_erasure(name);
   if (contacts.enabled() && fill.tracked) contacts.add(name, fill.link);
 }
 

@@ -76,10 +76,10 @@ struct Lookup {
 /// goes unless it cannot be older; what cannot is what links of the same server brought, when this
 /// one is known to be told of changes of the key (Contacts).
 enum class Takeover : std::uint8_t {
-  kNone,              // nobody is promised monotonic reads
-  kSameServer,        // the key has one server
-  kEntries,           // and may have had another: what links of that stored goes in any case
-  kEntriesAndFlights  // and what is being fetched for it is not stored either
+  kNone,          // nobody is promised monotonic reads
+  kSameServer,    // the key has one server
+  kOtherServers,  // it may have had another: what that brought goes in any case
+  kAll            // and what is being fetched for it, wherever, is not stored
 };
 
 /// Where the answer of a flight will come from.

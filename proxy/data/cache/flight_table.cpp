@@ -85,26 +85,6 @@ FlightTable::Ended FlightTable::end(FlightId id, const CacheKey& key,
   return clean ? Ended::kClean : Ended::kPoisoned;
 }
 
-void FlightTable::poison(NameHash name) {
-  if (index_.size() == 0) return;
-  const auto tag = static_cast<std::uint32_t>(name);
-  for (Flight* flight = index_.names(tag); flight != nullptr;) {
-    Flight* next = flight->next_of_name;
-    if (flight->name_tag == tag) poison(*flight);
-    flight = next;
-  }
-}
-
-void FlightTable::poison_of_others(NameHash name, LinkId link) {
-  if (index_.size() == 0) return;
-  const auto tag = static_cast<std::uint32_t>(name);
-  for (Flight* flight = index_.names(tag); flight != nullptr;) {
-    Flight* next = flight->next_of_name;
-    if (flight->name_tag == tag && flight->link != link) poison(*flight);
-    flight = next;
-  }
-}
-
 void FlightTable::poison_all() {
   for (const auto& flight : slots_) {
     if (flight->id != 0 && !flight->poisoned) poison(*flight);

@@ -77,10 +77,21 @@ class FlightTable {
   /// A flight of another key counts as poisoned: its reply is not that key's.
   Ended end(FlightId id, const CacheKey& key, std::vector<Waiter>& waiters);
 
-  void poison(NameHash name);
+  void poison(NameHash name) {
+    poison_if(name, [](LinkId) { return true; });
+  }
   void poison_all();
-  /// Poisons what other links than this fetch for the name.
-  void poison_of_others(NameHash name, LinkId link);
+  /// Poisons the flights of the name with links that `fits`.
+  template <class Fits>
+  void poison_if(NameHash name, Fits&& fits) {
+    if (index_.size() == 0) return;
+    const auto tag = static_cast<std::uint32_t>(name);
+    for (Flight* flight = index_.names(tag); flight != nullptr;) {
+      Flight* next = flight->next_of_name;
+      if (flight->name_tag == tag && fits(flight->link)) poison(*flight);
+      flight = next;
+    }
+  }
 
   /// Every flight whose answer may still be stored. `visit` changes nothing.
   template <class Visit>

@@ -84,8 +84,8 @@ cache::Fill FillLinkFsm::fill_of(const Operation& operation, std::size_t key, bo
   fill.link = options_.link;
   fill.generation = operation.generation;
   if (options_.key_affinity) {
-    fill.takeover = operation.fetch->elsewhere ? cache::Takeover::kEntriesAndFlights
-                                               : cache::Takeover::kEntries;
+    fill.takeover =
+        operation.fetch->elsewhere ? cache::Takeover::kAll : cache::Takeover::kOtherServers;
   } else if (!replica()) {
     fill.takeover = cache::Takeover::kSameServer;
   }

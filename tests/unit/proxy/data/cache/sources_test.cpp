@@ -95,7 +95,7 @@ TEST_F(Sources, WhoTakesAKeyOverIsItsOnlySource) {
   put_as(get("other"), of_replica("stays"));
   put_as(hget("k", "f"), fill("own"));
   Fill taking = fill("value");
-  taking.takeover = Takeover::kEntries;
+  taking.takeover = Takeover::kOtherServers;
   put_as(get("k"), taking);
   EXPECT_EQ(ask(strlen_of("k")), "(miss)");
   EXPECT_EQ(ask(hget("k", "f")), "own") << "of the same link";
@@ -107,7 +107,7 @@ TEST_F(Sources, TakingOverAlsoWhenNothingIsStored) {
   put_as(strlen_of("k"), of_replica("5"));
   Fill taking;
   taking.link = kLink;
-  taking.takeover = Takeover::kEntries;
+  taking.takeover = Takeover::kOtherServers;
   const Lookup missed = lookup(get("k"));
   EXPECT_FALSE(complete(get("k"), missed.flight, taking));
   EXPECT_EQ(ask(strlen_of("k")), "(miss)");
@@ -115,20 +115,23 @@ TEST_F(Sources, TakingOverAlsoWhenNothingIsStored) {
 
 TEST_F(Sources, WhatIsOnItsWayFromElsewhereIsNotStoredAfterATakeover) {
   Fill taking = fill("value");
-  taking.takeover = Takeover::kEntries;
+  taking.takeover = Takeover::kOtherServers;
   taking.tracked = true;
   put_as(get("k"), taking);
   const Lookup slow = lookup_by(replica_, strlen_of("k"), 1);
+  const Lookup own = lookup(hget("k", "own"), 1);
   const std::uint64_t started = cache_.erase_count(get("k").key().name);
   put_as(hget("k", "f"), taking);
-  EXPECT_EQ(lookup(strlen_of("k"), 2).result, LookupResult::kJoined) << "entries only";
-  taking.takeover = Takeover::kEntriesAndFlights;
-  put_as(hget("k", "g"), taking);
-  EXPECT_EQ(ask(hget("k", "g")), "value") << "its own flight had ended before";
+  EXPECT_EQ(lookup(hget("k", "own"), 2).result, LookupResult::kJoined) << "of the same link";
   EXPECT_EQ(lookup(strlen_of("k"), 3).result, LookupResult::kFetch);
   EXPECT_FALSE(complete(strlen_of("k"), slow.flight, of_replica("5")));
-  EXPECT_EQ(sessions(), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(sessions(), (std::vector<std::uint64_t>{1}));
   EXPECT_FALSE(cache_.store(get("k").key(), of_replica("old"), started));
+  taking.takeover = Takeover::kAll;
+  put_as(hget("k", "g"), taking);
+  EXPECT_EQ(ask(hget("k", "g")), "value") << "its own flight had ended before";
+  EXPECT_EQ(lookup(hget("k", "own"), 4).result, LookupResult::kFetch);
+  complete(hget("k", "own"), own.flight, {});
 }
 
 // Two workers' links to one server: what one of them shows, the other may have read before.

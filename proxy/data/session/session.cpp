@@ -308,7 +308,7 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
   const request::Read request{spec,     command, state_.database, state_.protocol, now_,
                               waiter(), name};
   request::ReadResult result;
-  if (const auto flight = awaited_read(spec, command)) {
+  if (const auto flight = awaited_read(spec, command, name)) {
     const auto along = context_.reader.read_along(request, *flight);
     if (!along) return Step::kWait;
     result = *along;
@@ -350,10 +350,13 @@ Session::Step Session::read(const command::Spec& spec, const resp::Command& comm
 
 /// I17: the latest read of one of the command's keys that the client still waits for. What is asked
 /// for now must not be older, which only the very same answer is known not to be. Its flight; 0
-/// when it has none; nothing when there is no such read.
+/// when it has none; nothing when there is no such read. `only`: its only key, where that was
+/// hashed before.
 std::optional<cache::FlightId> Session::awaited_read(const command::Spec& spec,
-                                                     const resp::Command& command) {
+                                                     const resp::Command& command,
+                                                     const cache::NameHash* only) {
   if (reads_out_ == 0 || !state::holds(Invariant::kI17Monotone)) return std::nullopt;
+  if (only != nullptr && !read_filter_.may_contain(*only)) return std::nullopt;
   keys_scratch_.clear();
   (void)command::keys_of(spec, command, keys_scratch_);
   names_scratch_.clear();

@@ -184,7 +184,8 @@ class Session {
   Step forward_with_care(const command::Spec& spec, const resp::Command& command);
   Outgoing info_reply(const resp::Command& command) const;
   std::optional<cache::FlightId> awaited_read(const command::Spec& spec,
-                                              const resp::Command& command);
+                                              const resp::Command& command,
+                                              const cache::NameHash* only);
   bool read_conflicts(const command::Spec& spec, const resp::Command& command);
   Step authenticate(std::string_view request, SlotAction action);
   Step select(const resp::Command& command);

@@ -11,7 +11,7 @@
 namespace pillion::coherence {
 namespace {
 
-constexpr std::uint64_t kWorlds = 30'000;
+constexpr std::uint64_t kWorlds = 20'000;
 
 /// Makes scenarios whose every write can be told from every other.
 class Maker {

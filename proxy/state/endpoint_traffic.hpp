@@ -21,12 +21,6 @@ class EndpointTraffic {
     std::atomic<std::uint64_t> failures{0};   // connections lost, refused or given up
     std::atomic<std::uint64_t> timeouts{0};   // of these: no reply in time
     std::atomic<Nanos> executed{0};           // the latest moment from which a request was executed
-
-    void note_executed(Nanos asked_at) {
-      Nanos seen = executed.load(std::memory_order_relaxed);
-      while (seen < asked_at && !executed.compare_exchange_weak(seen, asked_at)) {
-      }
-    }
   };
 
   /// Precondition: id < kMaxEndpoints.

@@ -165,7 +165,8 @@ int check(const Options& options) {
   bounds.staleness = servers.bound().count() * kMillisecond;
   bounds.may_go_back = options.topology != "standalone" && options.balance == "round_robin";
   bounds.may_vanish = servers.values_may_vanish();
-  const Verdict verdict = history.judge(bounds);
+  Verdict verdict = history.judge(bounds);
+  for (Finding& finding : verdict.findings) finding.story += servers.before(finding.at, 3s);
   const std::uint64_t hits = servers.pillion(0).hits() + servers.pillion(1).hits();
   std::cout << options.topology << ", " << options.faults << ", seed " << options.seed << ": "
             << servers.faults() << " faults, " << history.writes() << " writes (" << retired
@@ -173,9 +174,6 @@ int check(const Options& options) {
             << servers.failovers().size() << " failovers that made " << history.doubtful()
             << " writes doubtful\n"
             << verdict << "\n";
-  for (const Finding& finding : verdict.findings) {
-    std::cout << finding << "\n" << servers.before(finding.at, 3s);
-  }
   const std::uint64_t stuck = count_stuck_keys(servers, keyspace);
   if (!servers.wait_for_l1()) {
     std::cout << "the L1 does not come back after the faults\n";

@@ -78,7 +78,7 @@ std::string Disturber::before(Nanos moment, Millis time) const {
   for (const auto& [at, what] : chronicle_) {
     const std::int64_t ahead = (moment - at) / kMillisecond;
     if (ahead >= 0 && ahead <= time.count())
-      lines += "    " + std::to_string(ahead) + " ms before: " + what + "\n";
+      lines += "\n    " + std::to_string(ahead) + " ms before: " + what;
   }
   return lines;
 }

@@ -29,7 +29,7 @@ FlightId FlightTable::join(const CacheKey& key, state::Nanos now, state::Nanos m
 }
 
 bool FlightTable::join(const CacheKey& key, FlightId flight, const Waiter& waiter) {
-  Flight* const found = this->find(flight);
+  Flight* const found = find(flight);
   if (found == nullptr || found->poisoned || !found->is(key)) return false;
   found->waiters.push_back(waiter);
   return true;

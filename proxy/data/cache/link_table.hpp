@@ -21,6 +21,7 @@
 #include <limits>
 
 #include "proxy/state/clock.hpp"
+#include "proxy/state/raise.hpp"
 
 namespace pillion::cache {
 
@@ -54,7 +55,7 @@ class LinkTable {
       while (seen <= i && !end_.compare_exchange_weak(seen, i + 1)) {
       }
       // Last: a distrust that did not see this slot yet is seen here.
-      if (source == LinkSource::kReplica) raise(slot.not_before, distrusted_.load());
+      if (source == LinkSource::kReplica) state::raise(slot.not_before, distrusted_.load());
       return static_cast<LinkId>(i);
     }
     return kNoLink;
@@ -136,10 +137,10 @@ class LinkTable {
   /// Anything may have been written until `now`: nothing that replicas filled is served before
   /// their links have proved to be past it. Any thread.
   void distrust_replicas(state::Nanos now) {
-    raise(distrusted_, now);
+    state::raise(distrusted_, now);
     const std::size_t end = end_.load();
     for (std::size_t i = 0; i < end; ++i) {
-      if (slots_[i].source.load() == LinkSource::kReplica) raise(slots_[i].not_before, now);
+      if (slots_[i].source.load() == LinkSource::kReplica) state::raise(slots_[i].not_before, now);
     }
   }
   /// The latest of these moments; kNever: there was none.
@@ -181,12 +182,6 @@ class LinkTable {
     std::atomic<std::uint32_t> worker{0};
     std::atomic<std::uint32_t> server{0};
   };
-
-  static void raise(std::atomic<state::Nanos>& moment, state::Nanos to) {
-    state::Nanos seen = moment.load();
-    while (seen < to && !moment.compare_exchange_weak(seen, to)) {
-    }
-  }
 
   std::array<Slot, kMaxLinks> slots_;
   std::atomic<std::size_t> end_{0};  // no link was ever acquired from here on

@@ -25,6 +25,7 @@
 
 #include "proxy/data/cache/cache_key.hpp"
 #include "proxy/state/clock.hpp"
+#include "proxy/state/raise.hpp"
 
 namespace pillion::data::fill {
 
@@ -40,10 +41,10 @@ class WriteTokens {
   bool enabled() const { return table_ != nullptr; }
 
   void set(cache::NameHash name, state::Nanos now) {
-    if (enabled()) raise((*table_)[place_of(name)], now);
+    if (enabled()) state::raise((*table_)[place_of(name)], now);
   }
   void set_everything(state::Nanos now) {
-    if (enabled()) raise(everything_, now);
+    if (enabled()) state::raise(everything_, now);
   }
 
   /// A replica has to have passed this moment to answer for the key.
@@ -66,12 +67,6 @@ class WriteTokens {
 
   // The cache's shard is chosen by the top bits, an entry's tag is the low half.
   static std::size_t place_of(cache::NameHash name) { return (name >> 40) % kPlaces; }
-
-  static void raise(std::atomic<state::Nanos>& token, state::Nanos to) {
-    state::Nanos seen = token.load(std::memory_order_relaxed);
-    while (seen < to && !token.compare_exchange_weak(seen, to, std::memory_order_acq_rel)) {
-    }
-  }
 
   std::unique_ptr<Table> table_;
   void compare_views();

@@ -274,108 +274,6 @@ Session::Step Session::forward_with_care(const command::Spec& spec, const resp::
   return forward(spec, command);
 }
 
-bool Session::read_conflicts(const command::Spec& spec, const resp::Command& command) {
-  if (!write_filter_.any() || !state::holds(Invariant::kI10ReadOrder)) return false;
-  keys_scratch_.clear();
-  if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kUnknown) return true;
-  return std::any_of(keys_scratch_.begin(), keys_scratch_.end(), [this](std::string_view key) {
-    return write_filter_.may_contain(cache::hash_name(key));
-  });
-}
-
-Session::Step Session::read(const command::Spec& spec, const resp::Command& command,
-                            const cache::NameHash* name) {
-  if (tracking_.on && state::holds(Invariant::kI15Pinned)) return forward(spec, command);
-  if (!eligible_) {
-    const auto reason =
-        context_.cache_enabled ? state::BypassReason::kIdentity : state::BypassReason::kDisabled;
-    context_.counters.cache_bypasses[static_cast<std::size_t>(reason)].add();
-    return forward(spec, command);
-  }
-  if (!command::arity_ok(spec, command.argc())) return forward(spec, command);
-  if (read_conflicts(spec, command)) {
-    context_.counters.cache_bypasses[static_cast<std::size_t>(state::BypassReason::kProgramOrder)]
-        .add();
-    return forward(spec, command);
-  }
-  if (state_.reply_mode != ReplyMode::kOn) {
-    context_.counters.cache_bypasses[static_cast<std::size_t>(state::BypassReason::kPinned)].add();
-    return forward(spec, command);
-  }
-  const bool direct = slots_.empty();
-  std::string parked;
-  const request::HitTarget target{direct ? &out_ : nullptr, &parked};
-  const request::Read request{spec,     command, state_.database, state_.protocol, now_,
-                              waiter(), name};
-  request::ReadResult result;
-  if (const auto flight = awaited_read(spec, command, name)) {
-    const auto along = context_.reader.read_along(request, *flight);
-    if (!along) return Step::kWait;
-    result = *along;
-  } else {
-    result = context_.reader.read(request, target);
-  }
-  if (context_.all_clients.monitors.load(std::memory_order_relaxed) != 0 &&
-      result.outcome != request::ReadOutcome::kUpstream) {
-    show_to_monitors(command);
-  }
-  switch (result.outcome) {
-    case request::ReadOutcome::kHit:
-      context_.counters.requests_l1.add();
-      if (!direct) park(new_slot(Slot::State::kReady), parked);
-      return Step::kNext;
-    case request::ReadOutcome::kUpstream:
-      return forward(spec, command, {.outruns = result.outruns});
-    case request::ReadOutcome::kWaiting:
-    case request::ReadOutcome::kTooLarge:
-      break;
-  }
-  const std::uint64_t sequence = slots_.next_sequence();
-  Slot& slot = new_slot(Slot::State::kFetch);
-  slot.shape = result.shape;
-  slot.command_class = CommandClass::kRead;
-  slot.fetch = true;
-  slot.flight = result.flight;
-  ++reads_out_;
-  keys_scratch_.clear();
-  (void)command::keys_of(spec, command, keys_scratch_);  // of a cacheable command they are known
-  for (const std::string_view key : keys_scratch_) {
-    slot.names.push_back(cache::hash_name(key));
-    read_filter_.add(slot.names.back());
-  }
-  if (result.outcome == request::ReadOutcome::kTooLarge)
-    read_aside(sequence, slot, command.raw(), true);
-  return Step::kNext;
-}
-
-/// I17: the latest read of one of the command's keys that the client still waits for. What is asked
-/// for now must not be older, which only the very same answer is known not to be. Its flight; 0
-/// when it has none; nothing when there is no such read. `only`: its only key, where that was
-/// hashed before.
-std::optional<cache::FlightId> Session::awaited_read(const command::Spec& spec,
-                                                     const resp::Command& command,
-                                                     const cache::NameHash* only) {
-  if (reads_out_ == 0 || !state::holds(Invariant::kI17Monotone)) return std::nullopt;
-  if (only != nullptr && !read_filter_.may_contain(*only)) return std::nullopt;
-  keys_scratch_.clear();
-  (void)command::keys_of(spec, command, keys_scratch_);
-  names_scratch_.clear();
-  for (const std::string_view key : keys_scratch_) {
-    const cache::NameHash name = cache::hash_name(key);
-    if (read_filter_.may_contain(name)) names_scratch_.push_back(name);
-  }
-  if (names_scratch_.empty()) return std::nullopt;
-  for (std::size_t i = slots_.size(); i-- > 0;) {
-    const Slot& slot = slots_[i];
-    if (!slot.fetch || slot.state == Slot::State::kReady) continue;
-    const bool shared = std::any_of(slot.names.begin(), slot.names.end(), [&](auto name) {
-      return std::find(names_scratch_.begin(), names_scratch_.end(), name) != names_scratch_.end();
-    });
-    if (shared) return slot.state == Slot::State::kFetch ? slot.flight : 0;
-  }
-  return std::nullopt;
-}
-
 Session::Step Session::forward(const command::Spec& spec, const resp::Command& command,
                                Outgoing extra) {
   const bool retriable =
@@ -457,16 +355,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       slot->caching = tracking_.caching;
     }
     if (sending.script) count_script();
-    if (request::names_keys(effect.kind)) {
-      for (const cache::NameHash name : names_scratch_) {
-        slot->names.push_back(name);
-        write_filter_.add(name);
-      }
-      ++writes_out_;
-    } else if (effect.kind != request::EffectKind::kNone) {
-      write_filter_.add_all();
-      ++writes_out_;
-    }
+    await_effect(*slot, effect.kind, names_scratch_);
   }
   slot->pinned = slot->pinned || multi_open || transaction_.watching ||
                  (tracking_.on && !tracking_.of_cluster);

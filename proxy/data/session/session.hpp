@@ -168,7 +168,6 @@ class Session {
   Step handle_normal(const command::Spec& spec, const resp::Command& command,
                      const cache::NameHash* name = nullptr);
   Step handle_local(const command::Spec& spec, const resp::Command& command);
-  Step read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
   /// What a command that goes upstream is to have beside its reply.
   struct Outgoing {
     bool outruns = false;  // see request::ReadResult
@@ -183,10 +182,6 @@ class Session {
   }
   Step forward_with_care(const command::Spec& spec, const resp::Command& command);
   Outgoing info_reply(const resp::Command& command) const;
-  std::optional<cache::FlightId> awaited_read(const command::Spec& spec,
-                                              const resp::Command& command,
-                                              const cache::NameHash* only);
-  bool read_conflicts(const command::Spec& spec, const resp::Command& command);
   Step authenticate(std::string_view request, SlotAction action);
   Step select(const resp::Command& command);
   void quit();
@@ -319,6 +314,16 @@ class Session {
   std::size_t feed_large(std::string_view bytes);
   std::size_t feed_relay(std::string_view bytes);
 
+  // session_reads.cpp: through the L1
+  Step read(const command::Spec& spec, const resp::Command& command, const cache::NameHash* name);
+  bool read_conflicts(const command::Spec& spec, const resp::Command& command);
+  std::optional<cache::FlightId> awaited_read(const command::Spec& spec,
+                                              const resp::Command& command,
+                                              const cache::NameHash* only);
+  void will_read_past(Slot& slot);
+  void read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone);
+  void finish_aside(std::uint64_t sequence, bool clean);
+
   // session_replies.cpp
   Slot& new_slot(Slot::State state);
   bool discards_reply();
@@ -338,6 +343,8 @@ class Session {
   static DoneBy answering(const Slot& slot) {
     return slot.beside ? DoneBy::kReplica : DoneBy::kPrimary;
   }
+  void await_effect(Slot& slot, request::EffectKind kind,
+                    const std::vector<cache::NameHash>& names);
   void apply_effect(Slot& slot, std::uint32_t commands, DoneBy by, state::Nanos now);
   std::string apply_queued_change(const resp::Command& command, std::string_view reply);
   QueuedChanges take_executed();
@@ -355,9 +362,6 @@ class Session {
   void release_ready();
   void park(Slot& slot, std::string_view bytes);
   void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text, DoneBy by);
-  void will_read_past(Slot& slot);
-  void read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone);
-  void finish_aside(std::uint64_t sequence, bool clean);
   bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
                      state::Nanos now) const;
   bool others_write(const Slot* slot) const;
@@ -533,6 +537,8 @@ class Session {
   bool is_settling_ = false;  // what is published waits for its confirmation
   std::string held_pushes_;   // what may not be put into a reply or before a confirmation
   state::Nanos over_soft_since_ = 0;
+  // Bytes of a reply from here on are shared instead of copied.
+  static constexpr std::size_t kShareFrom = 16UL * 1024;
   static constexpr std::uint64_t kNoSlot = ~std::uint64_t{0};
   std::uint64_t awaited_changes_ = 0;
   bool subscriptions_settled_ = false;  // what waited for them may pass

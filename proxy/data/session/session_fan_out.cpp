@@ -62,16 +62,7 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
     slot.action = extra.action;
     slot.note = extra.note;
   }
-  if (request::names_keys(effect.kind)) {
-    for (const cache::NameHash name : names_scratch_) {
-      slot.names.push_back(name);
-      write_filter_.add(name);
-    }
-    ++writes_out_;
-  } else if (effect.kind != request::EffectKind::kNone) {
-    write_filter_.add_all();
-    ++writes_out_;
-  }
+  await_effect(slot, effect.kind, names_scratch_);
   if (spec.name == "SCRIPT|FLUSH") context_.scripts.forget_all();
   slot.fan_out = std::make_unique<route::FanOut>(std::move(plan));
   const std::uint64_t sequence = slots_.back_sequence();

@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "protocol/command/table.hpp"
-#include "protocol/resp/downgrade.hpp"
 #include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
@@ -11,14 +9,6 @@
 #include "proxy/state/invariant.hpp"
 
 namespace pillion::data::session {
-namespace {
-
-// Shared bytes instead of copies from here on.
-constexpr std::size_t kShareFrom = 16 * 1024;
-// Replies read aside on dedicated lanes by one session at a time.
-constexpr std::ptrdiff_t kMaxAsides = 4;
-
-}  // namespace
 
 bool Session::discards_reply() {
   switch (state_.reply_mode) {
@@ -102,6 +92,19 @@ void Session::append_reply(Slot& slot, bool front, std::string_view bytes) {
     out_.append(bytes);
   } else {
     park(slot, bytes);
+  }
+}
+
+/// One more command of the slot whose keys, or all, count as being written until it is answered
+/// (I10).
+void Session::await_effect(Slot& slot, request::EffectKind kind,
+                           const std::vector<cache::NameHash>& names) {
+  if (kind == request::EffectKind::kNone) return;
+  ++writes_out_;
+  if (!request::names_keys(kind)) return write_filter_.add_all();
+  for (const cache::NameHash name : names) {
+    slot.names.push_back(name);
+    write_filter_.add(name);
   }
 }
 
@@ -423,114 +426,6 @@ std::string Session::with_own_section(std::string_view section, std::string_view
   std::string out;
   append_text(out, text, node.type == '=' ? 3 : 2);
   return out;
-}
-
-/// What a fill link was asked for is asked for past the L1, which must show nothing older of it
-/// then.
-void Session::will_read_past(Slot& slot) {
-  slot.effect = request::EffectKind::kShown;
-  slot.keys = static_cast<std::uint32_t>(slot.names.size());
-  for (const cache::NameHash name : slot.names) write_filter_.add(name);
-  ++writes_out_;
-}
-
-void Session::on_fetched(std::uint64_t sequence, const fill::FetchResult& result,
-                         state::Nanos now) {
-  Slot* slot = slots_.find(sequence);
-  if (slot == nullptr) return;
-  if (slot->on_link != cache::LinkTable::kNoLink) {
-    on_link_answered(sequence, *slot, result, now);
-    return;
-  }
-  if (slot->state != Slot::State::kFetch) return;
-  if (result.outcome != fill::FetchOutcome::kReply &&
-      result.outcome != fill::FetchOutcome::kTooLarge)
-    will_read_past(*slot);
-  if (result.outcome == fill::FetchOutcome::kRefused ||
-      (result.outcome == fill::FetchOutcome::kLost && !context_.director.alone())) {
-    fetch_elsewhere(sequence, *slot, result, now);
-    return;
-  }
-  if (result.outcome != fill::FetchOutcome::kReply) {
-    read_aside(sequence, *slot, *result.request, result.outcome == fill::FetchOutcome::kTooLarge);
-    return;
-  }
-  const std::string& frame = *result.frame;
-  const bool front = slots_.is_front(sequence);
-  const bool as_it_is = slot->protocol == 3 || result.plain;
-  if (front && as_it_is && frame.size() >= kShareFrom) {
-    out_.append_shared(frame, result.frame);
-  } else if (as_it_is) {
-    if (front) {
-      out_.append(frame);
-    } else {
-      park(*slot, frame);
-    }
-  } else if (front) {
-    resp::append_downgraded(out_.tail(), frame, slot->shape);
-  } else {
-    const std::size_t before = slot->parked.size();
-    resp::append_downgraded(slot->parked, frame, slot->shape);
-    parked_bytes_ += slot->parked.size() - before;
-  }
-  context_.counters.requests_upstream.add();
-  context_.counters.latency_upstream.observe(now - slot->started);
-  slot->state = Slot::State::kReady;
-  --reads_out_;
-  if (reads_out_ == 0) read_filter_.clear();
-  release_ready();
-  if (slots_.empty()) settle_lease(now);
-}
-
-/// Sends a read that has a slot upstream, beside the session's lane: too large for a fill link, or
-/// the link was lost.
-void Session::read_aside(std::uint64_t sequence, Slot& slot, std::string_view request, bool alone) {
-  const state::Nanos now = state::now();
-  slot.state = Slot::State::kUpstream;
-  slot.aside = true;
-  slot.unanswered = 1;
-  std::shared_ptr<upstream::Lane> way;
-  const auto own =
-      std::count_if(asides_.begin(), asides_.end(), [](const Aside& aside) { return aside.own; });
-  const state::EndpointId endpoint = context_.director.simple()
-                                         ? context_.director.primary()
-                                         : context_.director.destination(request).endpoint;
-  if (endpoint == state::kNoEndpoint) {
-    fail_slot(sequence, slot, route::kSlotNotServed, DoneBy::kNobody);
-    return;
-  }
-  const upstream::ChannelKey key = channel_key(endpoint);
-  if (alone && own < kMaxAsides) way = context_.lanes.lease(key, now);
-  const bool dedicated = way != nullptr;
-  if (!way) way = context_.lanes.pick(key, now);
-  if (!way->accepts_commands()) {
-    const std::string text = failure_text(way->last_failure(), false);
-    if (dedicated) context_.lanes.give_back(way, upstream::LaneCondition::kSpent, now);
-    fail_slot(sequence, slot, text, DoneBy::kNobody);
-    return;
-  }
-  way->submit(request, requester(sequence), slot.command_class, TimeLimit::kCommand, slot.started);
-  asides_.push_back({sequence, std::move(way), dedicated});
-}
-
-void Session::finish_aside(std::uint64_t sequence, bool clean) {
-  for (auto it = asides_.begin(); it != asides_.end(); ++it) {
-    if (it->slot != sequence) continue;
-    const auto way = std::move(it->lane);
-    const bool own = it->own;
-    asides_.erase(it);
-    if (!own) return;
-    paused_.erase(std::remove_if(paused_.begin(), paused_.end(),
-                                 [&](const Paused& paused) { return paused.lane == way; }),
-                  paused_.end());
-    // The connection an AUTH was tried on is somebody now: nobody else gets it.
-    const Slot* slot = slots_.find(sequence);
-    const bool reusable = clean && slot != nullptr && slot->action == SlotAction::kNone;
-    context_.lanes.give_back(
-        way, reusable ? upstream::LaneCondition::kClean : upstream::LaneCondition::kSpent,
-        state::now());
-    return;
-  }
 }
 
 }  // namespace pillion::data::session

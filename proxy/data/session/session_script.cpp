@@ -35,8 +35,7 @@ Session::Step Session::run_script(const command::Spec& spec, const resp::Command
   slot.script = true;
   slot.unanswered = 1;
   count_script();
-  write_filter_.add_all();
-  ++writes_out_;
+  await_effect(slot, slot.effect, {});
   ++on_lane_;
   on_link_ = true;
   if (context_.all_clients.monitors.load(std::memory_order_relaxed) != 0) show_to_monitors(command);

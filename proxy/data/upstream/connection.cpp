@@ -10,6 +10,7 @@
 
 #include "proxy/net/dial.hpp"
 #include "proxy/net/endpoints.hpp"
+#include "proxy/state/raise.hpp"
 
 namespace pillion::data::upstream {
 namespace {
@@ -196,7 +197,7 @@ void Connection::on_read(std::size_t n) {
   const state::Nanos executed = mux_.executed();
   const auto status = mux_.on_bytes(bytes, now);
   if (context_.traffic != nullptr && mux_.executed() != executed)
-    context_.traffic->of(fsm_.key().endpoint).note_executed(mux_.executed());
+    state::raise(context_.traffic->of(fsm_.key().endpoint).executed, mux_.executed());
   // Known before the clients are served: one that takes its replies at once says resume() right
   // there.
   if (status == Multiplexer::Status::kPause) paused_ = true;

@@ -111,8 +111,8 @@ std::string Oracle::judge_read(const std::vector<Call>& calls, std::size_t index
   }
   if (latest < least) return "older than the session's own earlier command";
   for (const std::string& key : keys_of(call.arguments)) {
-    for (std::size_t i = 0; monotonic_ && i < seen_.size(); ++i) {
-      const Sighting& earlier = seen_[i];
+    if (!monotonic_) break;
+    for (const Sighting& earlier : seen_) {
       if (earlier.session == call.session && earlier.place == Place{call.database, key}) {
         least = std::max(least, earlier.event);
       }

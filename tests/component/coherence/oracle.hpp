@@ -3,9 +3,8 @@
 // A read's answer is explained by the states it is true in. The oracle wants one among them that
 //   - was current at some instant not older than `max_staleness` before the call
 //   - is not before a write of this Pillion that was answered before the call (read your writes)
-//   - is not before what the same session had seen of the key when it called (monotonic reads; the
-//   reads
-//     of one pipeline are concurrent)
+//   - is not before what an earlier read of the same session saw of the key (monotonic reads, also
+//   within a pipeline)
 //   - is behind the session's own earlier commands and before its later ones (program order)
 //   - had not expired when the read was called, if it was answered on the spot (who waits for an
 //   answer
@@ -36,7 +35,6 @@ struct Call {
   state::Nanos called_at = 0;
   std::size_t called_after = 0;  // events of the upstream when it was called
   std::size_t releases = 0;      // own writes that were answered before
-  std::size_t sightings = 0;     // reads that were answered before
   bool at_once = false;          // answered before anything else happened: a hit
   std::string reply;
 };
@@ -53,7 +51,6 @@ class Oracle {
   std::string judge(const std::vector<Call>& calls, std::size_t index);
 
   std::size_t releases() const { return released_.size(); }
-  std::size_t sightings() const { return seen_.size(); }
 
  private:
   std::string judge_read(const std::vector<Call>& calls, std::size_t index);

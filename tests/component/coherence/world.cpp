@@ -350,7 +350,6 @@ class World::Client : public data::session::Client {
       call.called_at = manual_now;
       call.called_after = world_.upstream().history().size() - 1;
       call.releases = world_.oracle_.releases();
-      call.sightings = world_.oracle_.sightings();
       const std::string& name = call.arguments[0];
       if (name == "SELECT") database_ = static_cast<std::uint32_t>(std::stoul(call.arguments[1]));
       if (name == "AUTH") denied_ = true;

@@ -567,12 +567,12 @@ TEST_F(FillLinkScripts, OneThatCannotBeRunningIsNotWaitedForLongerThanAFetch) {
   const state::Nanos sent_at = now_;
   run(1);
   now_ += 2 * kSecond;
-  traffic.note_executed(sent_at + 20 * kMillisecond);
+  traffic.executed = sent_at + 20 * kMillisecond;
   fsm_->on_tick(now_, 0);
   now_ += 10 * kSecond;
   fsm_->on_tick(now_, 0);
   EXPECT_EQ(fsm_->status(), Status::kLive) << "that was executed before, perhaps";
-  traffic.note_executed(sent_at + kSecond);
+  traffic.executed = sent_at + kSecond;
   fsm_->on_tick(now_, 0);
   now_ += 5 * kSecond;
   fsm_->on_tick(now_, 0);

@@ -18,17 +18,21 @@ class RingQueue {
   T& front() { return items_[head_]; }
   const T& front() const { return items_[head_]; }
   T& back() { return (*this)[size_ - 1]; }
+  const T& back() const { return (*this)[size_ - 1]; }
 
   /// i = 0 is the front.
   T& operator[](std::size_t i) { return items_[(head_ + i) & (items_.size() - 1)]; }
   const T& operator[](std::size_t i) const { return items_[(head_ + i) & (items_.size() - 1)]; }
 
   T& push_back(T item) {
-    if (size_ == items_.size()) grow();
-    T& place = items_[(head_ + size_) & (items_.size() - 1)];
+    T& place = push_back();
     place = std::move(item);
-    ++size_;
     return place;
+  }
+  /// A fresh one, made in its place.
+  T& push_back() {
+    if (size_ == items_.size()) grow();
+    return items_[(head_ + size_++) & (items_.size() - 1)];
   }
 
   void pop_front() {

@@ -166,7 +166,14 @@ int check(const Options& options) {
   bounds.may_go_back = options.topology != "standalone" && options.balance == "round_robin";
   bounds.may_vanish = servers.values_may_vanish();
   Verdict verdict = history.judge(bounds);
-  for (Finding& finding : verdict.findings) finding.story += servers.before(finding.at, 3s);
+  for (Finding& finding : verdict.findings) {
+    finding.story += servers.before(finding.at, 3s);
+    for (const Failover& failover : servers.failovers()) {
+      const bool near =
+          failover.from < finding.at && finding.at < failover.until + 1000 * kMillisecond;
+      if (near && failover.concerns(finding.key)) finding.story += "\n    its key is failed over";
+    }
+  }
   const std::uint64_t hits = servers.pillion(0).hits() + servers.pillion(1).hits();
   std::cout << options.topology << ", " << options.faults << ", seed " << options.seed << ": "
             << servers.faults() << " faults, " << history.writes() << " writes (" << retired

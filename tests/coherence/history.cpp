@@ -133,9 +133,7 @@ class Judge {
   void judge_own_writes(const Read& read, const KeyLog& log, const Write& source) {
     const Write* own = log.last_own_before(read.via, read.call);
     if (own != nullptr && own->number > read.number) {
-      return found(Offence::kOwnWriteUnseen, read,
-                   "number " + std::to_string(own->number) + " was acknowledged there " +
-                       ms(read.call - own->ret) + " before");
+      return found(Offence::kOwnWriteUnseen, read, story_of(*own, read));
     }
     // A flush through the same Pillion is an own write of every key.
     const Flush* flush = first_flush_after(source.ret);
@@ -147,13 +145,17 @@ class Judge {
     }
   }
 
+  static std::string story_of(const Write& own, const Read& read) {
+    return "number " + std::to_string(own.number) + " was acknowledged there " +
+           ms(read.call - own.ret) + " before, within " + ms(own.ret - own.call) +
+           (own.lifetime == kNever ? "" : ", for " + ms(own.lifetime));
+  }
+
   void judge_absence(const Read& read, const KeyLog& log) {
     if (bounds_.may_vanish) return;
     if (const Write* own = log.last_own_before(read.via, read.call)) {
       if (!could_be_gone(log, *own, read)) {
-        return found(Offence::kOwnWriteUnseen, read,
-                     "number " + std::to_string(own->number) + " was acknowledged there " +
-                         ms(read.call - own->ret) + " before");
+        return found(Offence::kOwnWriteUnseen, read, story_of(*own, read));
       }
     }
     const Write* known = log.last_before(read.call - bounds_.staleness - bounds_.slack);
@@ -168,11 +170,25 @@ class Judge {
     const Write* source = log.numbered(read.number);
     if (bounds_.may_go_back || (source != nullptr && source->doubtful)) return;
     const auto id = (std::uint64_t{read.session} << 32) | read.key;
-    std::uint64_t& seen = seen_[id];
-    if (read.number < seen) {
-      found(Offence::kBackwards, read, "it had read " + std::to_string(seen) + " before");
+    Read& newest = newest_.try_emplace(id, Read{}).first->second;
+    if (read.number < newest.number) {
+      found(Offence::kBackwards, read,
+            "it had read " + std::to_string(newest.number) + " before, " +
+                times_of(newest, log, read.call) + "; this was " + times_of(read, log, read.call));
+    } else {
+      newest = read;
     }
-    seen = std::max(seen, read.number);
+  }
+
+  /// When a value was written, replaced and read, as seen from `moment`.
+  static std::string times_of(const Read& read, const KeyLog& log, Nanos moment) {
+    std::string text;
+    if (const Write* source = log.numbered(read.number)) {
+      text = "written " + who(source->via) + " " + ms(moment - source->ret) + " ago, ";
+      if (const Write* next = log.numbered(read.number + 1); next != nullptr && next->ret != kNever)
+        text += "replaced " + ms(moment - next->ret) + " ago, ";
+    }
+    return text + "read from " + ms(moment - read.call) + " to " + ms(moment - read.ret) + " ago";
   }
 
   /// Whether the value of `write`, or of a later one, may have been removed before `read` was
@@ -211,15 +227,15 @@ class Judge {
          "session " + std::to_string(read.session) + " read key " + std::to_string(read.key) + " " +
              who(read.via) + " and got " +
              (read.number == 0 ? "no value" : "number " + std::to_string(read.number)) +
-             (why.empty() ? "" : ": " + why),
-         read.call});
+             " within " + ms(read.ret - read.call) + (why.empty() ? "" : ": " + why),
+         read.key, read.call});
   }
 
   const Bounds bounds_;
   std::unordered_map<std::uint32_t, KeyLog> keys_;
   std::vector<Flush> flushes_;
-  std::vector<Nanos> latest_ret_;                          // latest end of flushes_[0..i]
-  std::unordered_map<std::uint64_t, std::uint64_t> seen_;  // (session, key) -> highest number read
+  std::vector<Nanos> latest_ret_;                   // latest end of flushes_[0..i]
+  std::unordered_map<std::uint64_t, Read> newest_;  // of those read by (session, key)
   Verdict verdict_;
 };
 

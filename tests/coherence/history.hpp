@@ -79,6 +79,7 @@ std::string name_of(Offence offence);
 struct Finding {
   Offence offence;
   std::string story;
+  std::uint32_t key;
   Nanos at;  // when it was read
 };
 std::ostream& operator<<(std::ostream& out, const Finding& finding);

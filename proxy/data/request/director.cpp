@@ -75,8 +75,7 @@ state::EndpointId Director::endpoint_of_key(std::string_view key) const {
 
 Director::ReadFrom Director::read_from(std::uint16_t shard, std::uint16_t slot,
                                        std::span<const cache::NameHash> names, state::Nanos now) {
-  if (!options_.replicas || links_ == nullptr || names.empty() || !selector_.has_replicas(shard))
-    return {};
+  if (names.empty() || !has_replicas(shard)) return {};
   // A replica knows nothing of keys that have left already: what it says of several may be of some.
   if (table_.cluster() && names.size() > 1) return {state::kNoEndpoint, key_affinity()};
   const auto fresh = [&](state::EndpointId replica) {
@@ -125,7 +124,7 @@ fill::FetchRoute Director::link_for(std::span<const fill::FetchName> keys, state
     if (shard == state::kNoShard) return {};
   }
   bool elsewhere = false;
-  if (!simple_ && options_.replicas && selector_.has_replicas(shard)) {
+  if (!simple_ && has_replicas(shard)) {
     names_.clear();
     for (const fill::FetchName& key : keys) names_.push_back(key.name);
     const ReadFrom from = read_from(shard, slot, names_, now);

@@ -74,6 +74,11 @@ class Director : public fill::FetchRouter {
     state::EndpointId endpoint = state::kNoEndpoint;  // kNoEndpoint: the primary
     bool elsewhere = false;  // key_affinity: not the keys' own replica (fill::FetchRoute)
   };
+  /// Some replica of the shard may be asked: read_from() has something to decide.
+  bool has_replicas(std::uint16_t shard) const {
+    return options_.replicas && links_ != nullptr && selector_.has_replicas(shard);
+  }
+
   /// Who reads these keys of one shard, of a cluster of one slot. Precondition: destination() said
   /// replica_may_answer.
   ReadFrom read_from(std::uint16_t shard, std::uint16_t slot,

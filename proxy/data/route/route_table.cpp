@@ -45,6 +45,7 @@ RouteTable::RouteTable() {
 void RouteTable::rebuild(Snapshot snapshot) {
   snapshot_ = std::move(snapshot);
   cluster_ = snapshot_->kind == state::TopologyKind::kCluster;
+  slots_ = snapshot_->slots.get();
   index_nodes();
   shards_.clear();
   for (const state::Shard& shard : snapshot_->shards) {
@@ -100,11 +101,6 @@ void RouteTable::give_scan_places() {
       if (is_valid(replica)) scan_places_[replica] = shards_[i].scan_place;
     }
   }
-}
-
-std::uint16_t RouteTable::shard_of(std::uint16_t slot) const {
-  if (!snapshot_->slots) return cluster_ ? kNoShard : std::uint16_t{0};
-  return (*snapshot_->slots)[slot];
 }
 
 const state::Node* RouteTable::node(EndpointId id) const {

@@ -45,7 +45,10 @@ class RouteTable {
   const std::vector<ShardRoute>& shards() const { return shards_; }
 
   /// kNoShard: nobody is known to own it. Precondition: slot < state::kSlots.
-  std::uint16_t shard_of(std::uint16_t slot) const;
+  std::uint16_t shard_of(std::uint16_t slot) const {
+    if (slots_ == nullptr) return cluster_ ? kNoShard : std::uint16_t{0};
+    return (*slots_)[slot];
+  }
 
   /// kNoEndpoint when the shard is not there or has no primary.
   EndpointId primary_of(std::uint16_t shard) const {
@@ -83,6 +86,7 @@ class RouteTable {
 
   Snapshot snapshot_;
   bool cluster_ = false;
+  const state::SlotMap* slots_ = nullptr;  // the snapshot's
   std::vector<ShardRoute> shards_;
   std::array<std::uint16_t, state::kMaxEndpoints> node_at_;   // position among the nodes
   std::array<std::uint16_t, state::kMaxEndpoints> shard_at_;  // its shard

@@ -25,11 +25,28 @@ enum class Peculiarity : std::uint8_t {
   kSlotNumber,  // argument 2 is a slot
 };
 
-Peculiarity peculiarity_of(const command::Spec& spec) {
-  static const std::vector<Peculiarity> kByCommand = [] {
-    std::vector<Peculiarity> table(command::all().size() + 1, Peculiarity::kNone);
+struct Rules {
+  Peculiarity peculiarity = Peculiarity::kNone;
+  Split split = Split::kNone;
+  bool replica_may_answer = false;
+  bool key_alone = false;  // argument 1 is its only key, and nothing else is special about it
+};
+
+bool may_be_a_replicas(const command::Spec& spec, Peculiarity peculiarity) {
+  return spec.is(command::kReadonly) && !spec.is(command::kWrite) &&
+         spec.effect == command::Effect::kNone &&
+         (spec.route == command::Route::kForward || spec.route == command::Route::kCacheable) &&
+         spec.key_rule != command::KeyRule::kNone && spec.key_rule != command::KeyRule::kUnknown &&
+         peculiarity != Peculiarity::kPrimaryOnly;
+}
+
+/// Worked out once for every command, as they are asked for with each.
+const Rules& rules_of(const command::Spec& spec) {
+  static const std::vector<Rules> kByCommand = [] {
+    std::vector<Rules> table(command::all().size() + 1);
     const auto note = [&table](Peculiarity what, std::initializer_list<std::string_view> names) {
-      for (const std::string_view name : names) table[command::find_full(name).id] = what;
+      for (const std::string_view name : names)
+        table[command::find_full(name).id].peculiarity = what;
     };
     note(Peculiarity::kPrimaryOnly,
          {"HSCAN", "SSCAN", "ZSCAN", "TOUCH", "OBJECT|ENCODING", "OBJECT|FREQ", "OBJECT|IDLETIME",
@@ -38,6 +55,15 @@ Peculiarity peculiarity_of(const command::Spec& spec) {
     note(Peculiarity::kSelect, {"SELECT"});
     note(Peculiarity::kMset, {"MSET"});
     note(Peculiarity::kSlotNumber, {"CLUSTER|COUNTKEYSINSLOT", "CLUSTER|GETKEYSINSLOT"});
+    for (const command::Spec& each : command::all()) {
+      Rules& rules = table[each.id];
+      rules.split = split_of(each);
+      rules.replica_may_answer = may_be_a_replicas(each, rules.peculiarity);
+      rules.key_alone = each.key_rule == command::KeyRule::kRange && each.first_key == 1 &&
+                        each.last_key == 1 && rules.split == Split::kNone &&
+                        (rules.peculiarity == Peculiarity::kNone ||
+                         rules.peculiarity == Peculiarity::kPrimaryOnly);
+    }
     return table;
   }();
   return kByCommand[spec.id];
@@ -109,7 +135,15 @@ Destination route_by_keys(const RouteTable& table, const command::Spec& spec,
 Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
                              const resp::Command& command, bool alone,
                              std::vector<std::string_view>& keys) {
-  switch (peculiarity_of(spec)) {
+  const Rules& rules = rules_of(spec);
+  if (rules.key_alone && command.argc() > 1) {
+    keys.push_back(command.arg(1));
+    Destination destination = to_slot(table, cluster::slot_of(keys.front()));
+    destination.replica_may_answer =
+        rules.replica_may_answer && destination.kind == DestinationKind::kShard;
+    return destination;
+  }
+  switch (rules.peculiarity) {
     case Peculiarity::kScan:
       // Too few arguments: any node says so.
       if (alone && command.argc() > 1) return of_kind(DestinationKind::kScan);
@@ -131,25 +165,22 @@ Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
     case Peculiarity::kPrimaryOnly:
       break;
   }
-  const Split split = split_of(spec);
-  if (split == Split::kAllPrimaries) {
+  if (rules.split == Split::kAllPrimaries) {
     // With a wrong number of arguments it is one error of one node.
     if (alone && command::arity_ok(spec, command.argc())) {
       return of_kind(DestinationKind::kFanOut);
     }
     return any_node(table);
   }
-  return route_by_keys(table, spec, command, alone && split == Split::kBySlot, keys);
+  return route_by_keys(table, spec, command, alone && rules.split == Split::kBySlot, keys);
 }
 
 }  // namespace
 
 bool replica_may_answer(const command::Spec& spec) {
-  return spec.is(command::kReadonly) && !spec.is(command::kWrite) &&
-         spec.effect == command::Effect::kNone &&
-         (spec.route == command::Route::kForward || spec.route == command::Route::kCacheable) &&
-         spec.key_rule != command::KeyRule::kNone && spec.key_rule != command::KeyRule::kUnknown &&
-         peculiarity_of(spec) != Peculiarity::kPrimaryOnly;
+  // Commands that were learnt share the id of the unknown one.
+  return spec.id < command::all().size() ? rules_of(spec).replica_may_answer
+                                         : may_be_a_replicas(spec, Peculiarity::kNone);
 }
 
 Destination route(const RouteTable& table, const command::Spec& spec, const resp::Command& command,

@@ -70,7 +70,7 @@ void Registry::service_later(const Requester& name) {
 
 void Registry::flush() {
   turn_asked_ = false;
-  on_batch_end();
+  serve_dirty(true);
 }
 
 void Registry::watch(const Requester& name) {
@@ -202,6 +202,10 @@ void Registry::on_relay_lost(const Requester& to) {
 }
 
 void Registry::on_batch_end() {
+  serve_dirty(false);
+}
+
+void Registry::serve_dirty(bool at_turn_end) {
   // Serving a client may deliver to others, even end up here again: the outer loop serves them
   // next.
   if (serving_now_) return;
@@ -211,11 +215,27 @@ void Registry::on_batch_end() {
     const state::Nanos now = state::now();
     for (const std::uint32_t index : serving_) {
       places_[index].dirty = false;
-      if (const std::shared_ptr<Client> client = places_[index].client) client->service(now);
+      const std::shared_ptr<Client> client = places_[index].client;
+      if (!client) continue;
+      if (at_turn_end || !client->session().awaits_another_server()) {
+        client->service(now);
+      } else {
+        put_off_.push_back(index);
+      }
     }
     serving_.clear();
   }
   serving_now_ = false;
+  if (put_off_.empty()) return;
+  for (const std::uint32_t index : put_off_) {
+    if (places_[index].client) mark_dirty(index);
+  }
+  put_off_.clear();
+  if (std::exchange(look_asked_, true)) return;
+  turn_end_.after_a_look([this] {
+    look_asked_ = false;
+    serve_dirty(true);
+  });
 }
 
 void Registry::on_uncongested() {

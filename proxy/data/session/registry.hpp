@@ -154,6 +154,9 @@ class Registry : public ReplySink,
   };
 
   void flush() override;
+  /// Before the end of the turn, not those who get more from other servers by then, maybe: see
+  /// service_later().
+  void serve_dirty(bool at_turn_end);
 
   /// Null when the name's session has left.
   Session* find(const Requester& name);
@@ -178,7 +181,9 @@ class Registry : public ReplySink,
   std::size_t size_ = 0;
   std::vector<std::uint32_t> dirty_;
   std::vector<std::uint32_t> serving_;
+  std::vector<std::uint32_t> put_off_;
   bool serving_now_ = false;
+  bool look_asked_ = false;
   std::vector<std::uint32_t> watched_;
   std::unordered_map<fill::FenceId, Fence> fences_;
   std::uint64_t next_fence_ = 1;

@@ -8,7 +8,13 @@
 //   PING    slot 2  kReady, "+PONG" parked until slots 0 and 1 are gone
 //
 // Neighbouring commands of one kind share a slot (`unanswered` counts them), so a deep pipeline
-// costs one slot, not thousands.
+// costs one slot, not thousands. Where they go to several servers by turns, each server's share a
+// slot, and a Mesh of these slots says whose reply is next:
+//
+//   GET a (server A)  GET b (B)  GET c (A)  GET d (A)  GET e (B)
+//
+//   slot 0  of A: a c d          order  0 1 0 0 1
+//   slot 1  of B: b e            left       ^      a and b have left
 #pragma once
 
 #include <cstdint>
@@ -86,7 +92,13 @@ struct Slot {
   CommandClass command_class = CommandClass::kWrite;
   WayId way = kNoWay;
   state::EndpointId endpoint = state::kNoEndpoint;  // who was asked
+  std::uint32_t commands = 0;                       // that were sent on its way
   std::uint32_t unanswered = 0;
+  bool meshed = false;                 // one of a Mesh, whose other members stand beside it
+  bool streamed = false;               // meshed: the reply under way has begun to leave
+  std::uint8_t place = 0;              // meshed: which of them
+  std::uint32_t left = 0;              // meshed: how many of its replies have left
+  std::size_t taken = 0;               // meshed: so many bytes of `parked` with them
   std::uint32_t errands = 0;           // how many of these travel by themselves
   bool fetch = false;                  // a read that a fill link was asked for first, of `names`
   cache::FlightId flight = 0;          // of that, when it has one
@@ -102,6 +114,14 @@ struct Slot {
   bool held_back() const {
     return needs_fence && !fence_acked && state::holds(state::Invariant::kI8Fence);
   }
+};
+
+/// Slots side by side whose replies leave by turns.
+struct Mesh {
+  static constexpr std::size_t kMostSlots = 64;
+  std::vector<std::uint8_t> order;  // of each command, the place of its slot
+  std::size_t left = 0;             // how many of these replies have left
+  std::uint8_t slots = 0;
 };
 
 /// Slots by sequence number.
@@ -123,20 +143,71 @@ class ReplySlots {
     const std::uint64_t index = sequence - first_;
     return sequence >= first_ && index < slots_.size() ? &slots_[index] : nullptr;
   }
-  bool is_front(std::uint64_t sequence) const { return sequence == first_; }
+  /// All that comes for this slot may leave as it comes.
+  bool is_front(std::uint64_t sequence) const {
+    return sequence == first_ && !empty() && !slots_.front().meshed;
+  }
+  /// The next byte to leave is of this slot.
+  bool leads(std::uint64_t sequence) const {
+    return !empty() && sequence == first_ + leading_place();
+  }
+  /// Precondition: !empty().
+  const Slot& leading() const { return slots_[leading_place()]; }
 
   std::uint64_t next_sequence() const { return first_ + slots_.size(); }
   std::uint64_t back_sequence() const { return next_sequence() - 1; }
 
-  Slot& push(Slot slot) { return slots_.push_back(std::move(slot)); }
-  void pop() {
-    slots_.pop_front();
-    ++first_;
+  Slot& push() { return slots_.push_back(); }
+
+  /// A slot whose replies leave by turns with those of the last one, or of the last one's mesh.
+  /// Precondition: nothing of the last one has left. Another than its first command is entered by
+  /// mesh_again().
+  Slot& push_meshed() {
+    Slot& last = back();
+    if (!last.meshed) {
+      Mesh& fresh = meshes_.push_back();
+      fresh.order.assign(last.commands, 0);
+      fresh.slots = 1;
+      last.meshed = true;
+    }
+    Mesh& mesh = meshes_.back();
+    Slot& slot = push();
+    slot.meshed = true;
+    slot.place = mesh.slots++;
+    mesh.order.push_back(slot.place);
+    return slot;
   }
-  void release_memory() { slots_.release_memory(); }
+  /// The next command of the last mesh has its reply in that slot of it.
+  void mesh_again(const Slot& slot) { meshes_.back().order.push_back(slot.place); }
+  /// Of the last slot; precondition: it is meshed.
+  const Mesh& last_mesh() const { return meshes_.back(); }
+  /// Of the front; precondition: it is meshed.
+  Mesh& front_mesh() { return meshes_.front(); }
+
+  /// The front goes, with its mesh if it is of one.
+  void pop() {
+    std::size_t count = 1;
+    if (slots_.front().meshed) {
+      count = meshes_.front().slots;
+      meshes_.pop_front();
+    }
+    first_ += count;
+    for (; count > 0; --count) slots_.pop_front();
+  }
+  void release_memory() {
+    slots_.release_memory();
+    meshes_.release_memory();
+  }
 
  private:
+  std::size_t leading_place() const {
+    if (!slots_.front().meshed) return 0;
+    const Mesh& mesh = meshes_.front();
+    return mesh.left < mesh.order.size() ? mesh.order[mesh.left] : 0;
+  }
+
   RingQueue<Slot> slots_;
+  RingQueue<Mesh> meshes_;   // of those in slots_
   std::uint64_t first_ = 1;  // sequence of the front
 };
 

@@ -325,6 +325,12 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   if (retriable) context_.director.retries().on_read();
   sending.script = limit == TimeLimit::kScript;
   Slot* slot = nullptr;
+  std::uint64_t sequence = 0;
+  const auto put_with_others = [&](const request::Effect& own) {
+    const PlaceForReply place = lane_slot(own, sending);
+    slot = &place.slot;
+    sequence = place.sequence;
+  };
   if (multi_open) {
     // Queued now, done by EXEC: the keys are remembered for its reply.
     if (request::names_keys(effect.kind)) {
@@ -334,13 +340,14 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     transaction_.effect = std::max(transaction_.effect, effect.kind);
     transaction_.writes = transaction_.writes || writes(spec, command);
     ++transaction_.queued;
-    slot = lane_slot({}, sending);
+    put_with_others({});
   } else {
     if (extra.action == SlotAction::kNone && !postponed && !tracking_.caching) {
-      slot = lane_slot(effect, sending);
+      put_with_others(effect);
     } else {
       const bool discard = discards_reply();
       slot = &new_slot(Slot::State::kUpstream);
+      sequence = slots_.back_sequence();
       slot->action = extra.action;
       slot->note = std::move(extra.note);
       slot->effect = effect.kind;
@@ -368,10 +375,10 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       read_filter_.add_all();
     for (const std::string_view key : keys_scratch_) read_filter_.add(cache::hash_name(key));
   }
+  ++slot->commands;
   ++slot->unanswered;
   const std::string_view request = extra.request.empty() ? command.raw() : extra.request;
   if (postponed) {
-    const std::uint64_t sequence = slots_.back_sequence();
     Errand& errand = new_errand(sequence, *slot, request);
     errand.node = extra.endpoint;
     context_.director.on_unreachable();
@@ -387,12 +394,11 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     slot->blocking = true;
   }
   if (tracking_.caching && spec.name.starts_with("CLIENT|")) {
-    announce_for_now(*sending.lane, request, slots_.back_sequence());
+    announce_for_now(*sending.lane, request, sequence);
     return Step::kNext;
   }
   if (std::exchange(tracking_.caching, false)) announce_caching(*sending.lane, now_);
-  sending.lane->submit(request, requester(slots_.back_sequence()), sending.command_class, limit,
-                       now_);
+  sending.lane->submit(request, requester(sequence), sending.command_class, limit, now_);
   if (spare_) expect_soon();
   return Step::kNext;
 }

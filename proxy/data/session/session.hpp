@@ -125,6 +125,10 @@ class Session {
   }
   /// All is answered, and written.
   bool owes_nothing() const { return slots_.empty() && out_.empty(); }
+  /// The rest of a pipeline's replies comes from another server than what has come.
+  bool awaits_another_server() const {
+    return !slots_.empty() && slots_.leading().meshed && out_.size() < kShareFrom;
+  }
   /// May wait for ever for the upstream: nothing to finish for a client that left.
   bool waits_forever() const { return relay_ || blocking_; }
   /// Commands wait behind a barrier.
@@ -325,10 +329,16 @@ class Session {
   void finish_aside(std::uint64_t sequence, bool clean);
 
   // session_replies.cpp
+  Slot& prepare(Slot& slot, Slot::State state) const;
   Slot& new_slot(Slot::State state);
+  Slot& slot_at_the_end();
   bool discards_reply();
   struct Sending;
-  Slot* lane_slot(const request::Effect& effect, const Sending& sending);
+  struct PlaceForReply {
+    Slot& slot;
+    std::uint64_t sequence;
+  };
+  PlaceForReply lane_slot(const request::Effect& effect, const Sending& sending);
   void count_script() {
     ++scripts_out_;
     context_.all_clients.scripts.fetch_add(1, std::memory_order_relaxed);
@@ -360,6 +370,8 @@ class Session {
   void enter_way(WayId id);
   void leave_way(WayId id, std::uint32_t commands);
   void release_ready();
+  bool release_meshed();
+  void append_piece(std::uint64_t sequence, Slot& slot, std::string_view bytes, bool last);
   void park(Slot& slot, std::string_view bytes);
   void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text, DoneBy by);
   bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
@@ -422,6 +434,7 @@ class Session {
     std::uint32_t part = 0;                   // of the slot's fan-out
     std::uint16_t key_slot = route::kNoSlot;  // of a cluster
     std::string request;
+    mutable std::optional<std::vector<cache::NameHash>> own_names{};  // see names_of()
     CommandClass command_class = CommandClass::kRead;
     TimeLimit limit = TimeLimit::kCommand;
     bool alone = false;    // needs a connection of its own
@@ -458,6 +471,9 @@ class Session {
                    DoneBy by = DoneBy::kNobody, bool clean = true);
   void end_errand(Errand& errand, std::string_view reply, state::Nanos now, DoneBy by, bool clean);
   bool depend(const Errand& one, const Errand& other) const;
+  static bool write(const Errand& one, const Errand& other);
+  static bool share_a_key(const Errand& one, const Errand& other);
+  static const std::vector<cache::NameHash>& names_of(const Errand& errand);
   bool overtaken(const Errand& errand) const;
   bool waits_behind(const Errand& errand, const upstream::Lane* lane) const;
   void forget_errand_lane(Errand& errand, bool clean, state::Nanos now);
@@ -465,7 +481,7 @@ class Session {
   void on_errand_lost(Errand& errand, const LostRun& run, const Failure& failure, state::Nanos now);
   bool tick_errands(state::Nanos now);
   void lost_to_errands(const LostRun& run, Slot& slot, const Failure& failure, state::Nanos now);
-  void note_read_elsewhere(std::string_view request, state::Nanos now);
+  void note_read_elsewhere(const Errand& errand, state::Nanos now);
   bool passes_on(cluster::RedirectKind kind) const;
   bool others_depend(std::uint64_t sequence, const Slot& slot) const;
   Step fan_out(const command::Spec& spec, const resp::Command& command, const Outgoing& extra);

@@ -22,6 +22,7 @@
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/session.hpp"
 #include "proxy/net/backoff.hpp"
+#include "proxy/state/invariant.hpp"
 
 namespace pillion::data::session {
 namespace {
@@ -288,7 +289,7 @@ void Session::end_errand(Errand& errand, std::string_view reply, state::Nanos no
   }
   if (clean && by != DoneBy::kNobody) fence_if_woken(*slot, now);
   if (slot->beside && by == DoneBy::kPrimary && context_.director.key_affinity())
-    note_read_elsewhere(own->request, now);
+    note_read_elsewhere(*own, now);
   // What it erases is next, whatever else of the slot is unanswered.
   slot->names.insert(slot->names.begin() + slot->named, own->names.begin(), own->names.end());
   // What is parked leaves first: an answer behind it is parked as well.
@@ -317,13 +318,9 @@ void Session::end_errand(Errand& errand, std::string_view reply, state::Nanos no
 
 /// What a replica could not answer was read from another server, and is newer than that replica may
 /// be (I17).
-void Session::note_read_elsewhere(std::string_view request, state::Nanos now) {
-  resp::RequestParser parser;
-  if (parser.parse(request) != resp::RequestParser::Result::kCommand) return;
-  std::vector<std::string_view> keys;
-  (void)command::keys_of(command::find(parser.command().name()), parser.command(), keys);
-  for (const std::string_view key : keys)
-    context_.invalidator.on_read_elsewhere(cache::hash_name(key), now);
+void Session::note_read_elsewhere(const Errand& errand, state::Nanos now) {
+  for (const cache::NameHash name : names_of(errand))
+    context_.invalidator.on_read_elsewhere(name, now);
 }
 
 /// Commands of this client behind one that was refused, which may already have been done: putting
@@ -331,9 +328,11 @@ void Session::note_read_elsewhere(std::string_view request, state::Nanos now) {
 bool Session::others_depend(std::uint64_t sequence, const Slot& slot) const {
   const bool read = slot.command_class == CommandClass::kRead;
   if (slot.unanswered - slot.errands > 1 && !read) return true;
-  for (std::uint64_t behind = sequence + 1; behind < slots_.next_sequence(); ++behind) {
+  // Of a mesh any other may have commands behind it.
+  for (std::uint64_t behind = sequence - slot.place; behind < slots_.next_sequence(); ++behind) {
     const Slot* other = slots_.find(behind);
-    if (other->state != Slot::State::kUpstream || other->unanswered == 0) continue;
+    if (behind == sequence || other->state != Slot::State::kUpstream || other->unanswered == 0)
+      continue;
     if (!read || other->command_class == CommandClass::kWrite) return true;
   }
   return false;
@@ -418,22 +417,48 @@ bool Session::passes_on(cluster::RedirectKind kind) const {
   return context_.director.cluster();
 }
 
-/// Their order matters: they may name the same key, and one of them writes.
+/// Their order matters: they may name the same key, and one of them writes; or they read the same
+/// one, and the later answer must not be the older one (I17).
 bool Session::depend(const Errand& one, const Errand& other) const {
+  if (one.key_slot != other.key_slot) return false;
   if (one.slot == other.slot) {
     const Slot* slot = slots_.find(one.slot);
     if (slot != nullptr && slot->fan_out) return false;  // parts of one command
   }
-  const bool writes =
-      one.command_class == CommandClass::kWrite || other.command_class == CommandClass::kWrite;
-  return writes && one.key_slot == other.key_slot;
+  return write(one, other) ||
+         (share_a_key(one, other) && state::holds(state::Invariant::kI17Monotone));
+}
+
+bool Session::share_a_key(const Errand& one, const Errand& other) {
+  const auto& keys = names_of(one);
+  const auto& others = names_of(other);
+  return std::any_of(keys.begin(), keys.end(), [&](cache::NameHash key) {
+    return std::find(others.begin(), others.end(), key) != others.end();
+  });
+}
+
+/// Of its request; hashed when it is first asked for, as few errands ever meet another.
+const std::vector<cache::NameHash>& Session::names_of(const Errand& errand) {
+  if (errand.own_names) return *errand.own_names;
+  std::vector<cache::NameHash>& names = errand.own_names.emplace();
+  resp::RequestParser parser;
+  if (parser.parse(errand.request) != resp::RequestParser::Result::kCommand) return names;
+  std::vector<std::string_view> keys;
+  (void)command::keys_of(command::row_of(parser.command()), parser.command(), keys);
+  for (const std::string_view key : keys) names.push_back(cache::hash_name(key));
+  return names;
+}
+
+bool Session::write(const Errand& one, const Errand& other) {
+  return one.command_class == CommandClass::kWrite || other.command_class == CommandClass::kWrite;
 }
 
 /// A later one that depends on this one is under way: it may be done where this one was refused.
+/// Of reads that is no reason to give one up.
 bool Session::overtaken(const Errand& errand) const {
   bool later = false;
   for (const auto& other : errands_) {
-    if (later && other->lane && depend(errand, *other)) return true;
+    if (later && other->lane && write(errand, *other) && depend(errand, *other)) return true;
     later = later || other.get() == &errand;
   }
   return false;

@@ -20,7 +20,7 @@ constexpr state::Nanos kSpareLife = state::kSecond;
 /// What has to leave before more of this reply is of use. Parked replies must not count for the
 /// front one: they wait for it.
 std::size_t Session::bytes_ahead(std::uint64_t sequence) const {
-  return slots_.empty() || slots_.is_front(sequence) ? out_.size() : output_bytes();
+  return slots_.empty() || slots_.leads(sequence) ? out_.size() : output_bytes();
 }
 
 Flow Session::output_flow(std::uint64_t sequence) {

@@ -209,7 +209,7 @@ void Session::on_messages(const pubsub::Messages& messages) {
 }
 
 bool Session::between_replies() {
-  return slots_.empty() || !slots_.front().begun;
+  return slots_.empty() || !slots_.leading().begun;
 }
 
 void Session::put_push(std::string_view bytes, const std::shared_ptr<const void>& owner) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/resp/frame_scanner.hpp"
 #include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
@@ -24,31 +25,58 @@ bool Session::discards_reply() {
 }
 
 Slot& Session::new_slot(Slot::State state) {
-  Slot slot;
+  return prepare(slots_.push(), state);
+}
+
+Slot& Session::prepare(Slot& slot, Slot::State state) const {
   slot.state = state;
   slot.protocol = state_.protocol;
   slot.started = now_;
-  return slots_.push(std::move(slot));
+  return slot;
+}
+
+/// For bytes that leave when all before them has left.
+Slot& Session::slot_at_the_end() {
+  Slot& last = slots_.back();
+  return last.state == Slot::State::kReady && !last.meshed ? last : new_slot(Slot::State::kReady);
 }
 
 /// The slot that the next command of the lane is answered in: the last one when it is of the same
 /// kind.
-Slot* Session::lane_slot(const request::Effect& effect, const Sending& sending) {
+Session::PlaceForReply Session::lane_slot(const request::Effect& effect, const Sending& sending) {
   const bool discard = discards_reply();
+  bool meshes = false;
   if (!slots_.empty()) {
     Slot& last = slots_.back();
     const bool uniform =
         effect.kind == request::EffectKind::kNone || request::names_keys(effect.kind);
-    if (uniform && last.state == Slot::State::kUpstream && last.action == SlotAction::kNone &&
-        !last.aside && !last.caching && last.errands == 0 && last.way == sending.way &&
-        last.beside == sending.beside && last.effect == effect.kind && last.keys == effect.keys &&
-        last.discard == discard && !last.blocking && last.script == sending.script &&
-        last.command_class == sending.command_class && last.started == now_ &&
-        last.unanswered > 0) {
-      return &last;
+    const auto alike = [&](const Slot& slot) {
+      return uniform && slot.state == Slot::State::kUpstream && slot.action == SlotAction::kNone &&
+             !slot.aside && !slot.caching && slot.errands == 0 && slot.beside == sending.beside &&
+             slot.effect == effect.kind && slot.keys == effect.keys && slot.discard == discard &&
+             !slot.blocking && slot.script == sending.script &&
+             slot.command_class == sending.command_class && slot.started == now_ &&
+             slot.unanswered > 0;
+    };
+    if (!last.meshed && last.way == sending.way && alike(last))
+      return {last, slots_.back_sequence()};
+    if (last.meshed) {
+      const std::size_t members = slots_.last_mesh().slots;
+      for (std::size_t i = 0; i < members; ++i) {
+        Slot& slot = slots_[slots_.size() - members + i];
+        if (slot.way != sending.way || !alike(slot)) continue;
+        slots_.mesh_again(slot);
+        return {slot, slots_.next_sequence() - members + i};
+      }
     }
+    // A client that tracks is told of changes between replies that came over one lane.
+    meshes = alike(last) && last.way != kNoWay && sending.way != kNoWay && !discard &&
+             !tracking_.on &&
+             (last.meshed ? slots_.last_mesh().slots < Mesh::kMostSlots
+                          : last.unanswered == last.commands);
   }
-  Slot& slot = new_slot(Slot::State::kUpstream);
+  Slot& slot = meshes ? prepare(slots_.push_meshed(), Slot::State::kUpstream)
+                      : new_slot(Slot::State::kUpstream);
   slot.effect = effect.kind;
   slot.needs_fence = effect.kind == request::EffectKind::kUnknown;
   slot.keys = effect.keys;
@@ -58,7 +86,7 @@ Slot* Session::lane_slot(const request::Effect& effect, const Sending& sending) 
   slot.way = sending.way;
   slot.endpoint = sending.endpoint;
   slot.beside = sending.beside;
-  return &slot;
+  return {slot, slots_.back_sequence()};
 }
 
 void Session::park(Slot& slot, std::string_view bytes) {
@@ -73,8 +101,7 @@ void Session::reply_locally(std::string_view bytes) {
     out_.append(bytes);
     return;
   }
-  Slot& last = slots_.back();
-  park(last.state == Slot::State::kReady ? last : new_slot(Slot::State::kReady), bytes);
+  park(slot_at_the_end(), bytes);
 }
 
 void Session::fail_locally(std::string_view text) {
@@ -177,8 +204,7 @@ Flow Session::on_fragment(std::uint64_t sequence, std::string_view bytes, bool l
     if (slot->note.size() > context_.output_limit) aborted_ = state::DisconnectReason::kOutputLimit;
     if (last) on_action_reply(sequence, *slot, std::exchange(slot->note, {}));
   } else {
-    append_reply(*slot, slots_.is_front(sequence), bytes);
-    slot->begun = !last;
+    append_piece(sequence, *slot, bytes, last);
     // It cannot be paused for: what it waits for may stand behind it on the same lane.
     if (slot->errands > 0 && output_bytes() > context_.output_limit)
       aborted_ = state::DisconnectReason::kOutputLimit;
@@ -242,7 +268,7 @@ void Session::answered(std::uint64_t sequence, Slot& slot, std::uint32_t command
   }
   if (slot.unanswered > 0) {
     // What waited for its last errand may leave.
-    if (slots_.is_front(sequence) && !slot.parked.empty()) {
+    if (slot.meshed || (slots_.is_front(sequence) && !slot.parked.empty())) {
       release_ready();
     } else {
       put_held_pushes();
@@ -275,6 +301,11 @@ void Session::release_ready() {
   wakeup_ = true;
   while (!slots_.empty()) {
     Slot& front = slots_.front();
+    if (front.meshed) {
+      if (!release_meshed()) break;
+      slots_.pop();
+      continue;
+    }
     if (!front.parked.empty() && front.errands == 0 && !front.held_back()) {
       parked_bytes_ -= front.parked.size();
       if (front.parked.size() >= kShareFrom) {
@@ -292,6 +323,49 @@ void Session::release_ready() {
   if (!held_pushes_.empty()) put_held_pushes();
   // Another reply may be the front now.
   if (!paused_.empty()) resume_paused();
+}
+
+/// What may leave of the mesh at the front; true: all of it has left.
+bool Session::release_meshed() {
+  Mesh& mesh = slots_.front_mesh();
+  std::string& out = out_.tail();
+  resp::FrameScanner scanner;
+  for (; mesh.left < mesh.order.size(); ++mesh.left) {
+    Slot& slot = slots_[mesh.order[mesh.left]];
+    if (slot.errands > 0) return false;
+    std::string_view parked = std::string_view(slot.parked).substr(slot.taken);
+    const bool whole = slot.left < slot.commands - slot.unanswered;
+    if (whole && slot.streamed) {
+      parked = {};  // it has left piece by piece
+    } else if (whole) {
+      std::size_t length = 0;
+      (void)scanner.feed(parked, length);
+      parked = parked.substr(0, length);
+    }
+    out.append(parked);
+    parked_bytes_ -= parked.size();
+    slot.taken += parked.size();
+    if (slot.taken == slot.parked.size()) {
+      slot.parked.clear();
+      slot.taken = 0;
+    }
+    slot.streamed = slot.begun = !whole && (slot.streamed || !parked.empty());
+    if (!whole) return false;
+    ++slot.left;
+  }
+  return true;
+}
+
+/// A piece of a large reply.
+void Session::append_piece(std::uint64_t sequence, Slot& slot, std::string_view bytes, bool last) {
+  const bool streamed = slot.meshed && slots_.leads(sequence) && slot.errands == 0;
+  if (streamed) {
+    out_.append(bytes);
+    slot.streamed = true;
+  } else {
+    append_reply(slot, slots_.is_front(sequence), bytes);
+  }
+  slot.begun = !last && (streamed || !slot.meshed);
 }
 
 Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply,

@@ -483,8 +483,7 @@ void Session::put_tracking_push(std::string_view frame) {
     put_push(frame, nullptr);
     return;
   }
-  Slot& last = slots_.back();
-  park(last.state == Slot::State::kReady ? last : new_slot(Slot::State::kReady), frame);
+  park(slot_at_the_end(), frame);
 }
 
 void Session::on_redirected_push(std::string_view frame) {

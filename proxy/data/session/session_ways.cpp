@@ -135,7 +135,8 @@ Session::Sending Session::sending_to(const route::Destination& destination,
       break;
   }
   state::EndpointId endpoint = destination.endpoint;
-  if (destination.replica_may_answer && retriable && !tracking_.on) {
+  if (destination.replica_may_answer && retriable && !tracking_.on &&
+      context_.director.has_replicas(destination.shard)) {
     names_scratch_.clear();
     for (const std::string_view key : keys_scratch_)
       names_scratch_.push_back(cache::hash_name(key));

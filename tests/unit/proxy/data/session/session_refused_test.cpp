@@ -395,6 +395,27 @@ TEST_F(SessionRefused, AFetchThatIsRefusedGoesToALane) {
   expect_at_rest();
 }
 
+TEST_F(SessionRefused, ReadsOfOneKeyAreAskedAgainInTheirOrder) {
+  bring_link_up();
+  for (int round = 0; round < 20; ++round) {  // pauses are drawn by chance
+    now_ += 2 * state::kSecond;
+    cache_.erase(cache::hash_name("b"), true);
+    say("GET b|GET b|GET b");
+    ASSERT_EQ(link_sent(), "GET b|PTTL b") << "one flight for all";
+    link_replies(std::string(kClusterDown) + std::string(kClusterDown));
+    EXPECT_EQ(heard(), "");
+    int value = 0;
+    for (int wait = 0; value < 3 && wait < 1000; ++wait) {
+      tick(state::kMillisecond);
+      std::string sent = sent_to(0);
+      for (; !sent.empty(); sent.erase(0, std::string_view("GET b|").size()))
+        reply_from(0, bulk(std::to_string(++value)));
+    }
+    EXPECT_EQ(heard(), bulk("1") + bulk("2") + bulk("3"));
+    expect_at_rest();
+  }
+}
+
 TEST_F(SessionRefused, AFetchThatIsLostGoesToALane) {
   bring_link_up();
   say("GET b|SET b 2");

@@ -38,9 +38,8 @@ class TurnEnd {
   template <class Then>
   void after_a_look(Then then) {
     // The first is handled before what the next look brings, the second behind it.
-    boost::asio::post(io_, [this, then = std::move(then)]() mutable {
-      boost::asio::post(io_, std::move(then));
-    });
+    boost::asio::post(
+        io_, [this, then = std::move(then)]() mutable { boost::asio::post(io_, std::move(then)); });
   }
 
   /// A turn whose end will be said: nothing needs to be posted for it.

@@ -136,7 +136,7 @@ Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
                              const resp::Command& command, bool alone,
                              std::vector<std::string_view>& keys) {
   const Rules& rules = rules_of(spec);
-  if (rules.key_alone && command.argc() > 1) {
+  if (rules.key_alone && command::arity_ok(spec, command.argc())) {
     keys.push_back(command.arg(1));
     Destination destination = to_slot(table, cluster::slot_of(keys.front()));
     destination.replica_may_answer =

@@ -471,7 +471,7 @@ class Session {
                    DoneBy by = DoneBy::kNobody, bool clean = true);
   void end_errand(Errand& errand, std::string_view reply, state::Nanos now, DoneBy by, bool clean);
   bool depend(const Errand& one, const Errand& other) const;
-  static bool write(const Errand& one, const Errand& other);
+  static bool either_writes(const Errand& one, const Errand& other);
   static bool share_a_key(const Errand& one, const Errand& other);
   static const std::vector<cache::NameHash>& names_of(const Errand& errand);
   bool overtaken(const Errand& errand) const;

@@ -425,7 +425,7 @@ bool Session::depend(const Errand& one, const Errand& other) const {
     const Slot* slot = slots_.find(one.slot);
     if (slot != nullptr && slot->fan_out) return false;  // parts of one command
   }
-  return write(one, other) ||
+  return either_writes(one, other) ||
          (share_a_key(one, other) && state::holds(state::Invariant::kI17Monotone));
 }
 
@@ -449,7 +449,7 @@ const std::vector<cache::NameHash>& Session::names_of(const Errand& errand) {
   return names;
 }
 
-bool Session::write(const Errand& one, const Errand& other) {
+bool Session::either_writes(const Errand& one, const Errand& other) {
   return one.command_class == CommandClass::kWrite || other.command_class == CommandClass::kWrite;
 }
 
@@ -458,7 +458,8 @@ bool Session::write(const Errand& one, const Errand& other) {
 bool Session::overtaken(const Errand& errand) const {
   bool later = false;
   for (const auto& other : errands_) {
-    if (later && other->lane && write(errand, *other) && depend(errand, *other)) return true;
+    if (later && other->lane && either_writes(errand, *other) && depend(errand, *other))
+      return true;
     later = later || other.get() == &errand;
   }
   return false;

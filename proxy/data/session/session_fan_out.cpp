@@ -34,8 +34,15 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
   names_scratch_.clear();
   std::vector<std::string_view> keys;
   effect = request::effect_of(spec, command, keys, names_scratch_);
-  // I17: primaries answer, and may be ahead of the keys' own replicas.
-  if (read && context_.director.key_affinity() && state::holds(state::Invariant::kI17Monotone)) {
+  // I17: primaries answer, and may be ahead of the keys' own replicas; where all that the L1 has
+  // comes from primaries, ahead of the L1.
+  const bool spread = std::any_of(
+      plan.parts().begin(), plan.parts().end(),
+      [this](const route::Part& part) { return context_.director.has_replicas(part.shard); });
+  const bool past_the_l1 =
+      spec.cacheable != 0 && eligible_ && !spread && (extra.outruns || write_filter_.any());
+  if (read && (past_the_l1 || context_.director.key_affinity()) &&
+      state::holds(state::Invariant::kI17Monotone)) {
     keys.clear();
     if (command::keys_of(spec, command, keys) == command::KeySet::kExact) {
       for (const std::string_view key : keys) names_scratch_.push_back(cache::hash_name(key));

@@ -162,6 +162,22 @@ TEST_F(SessionFanOut, KeysAreErasedBeforeTheReplyLeaves) {
   EXPECT_EQ(link_sent(), "GET a|PTTL a|GET b|PTTL b");
 }
 
+TEST_F(SessionFanOut, WhatTheL1HasIsNotShownBehindANewerAnswer) {
+  bring_link_up();
+  say("GET a");
+  link_replies("$1\r\n0\r\n:-1\r\n");
+  (void)heard();
+  (void)link_sent();
+  // Too many keys for a fill.
+  say("MGET a b c {a}1 {b}1 {c}1 {a}2 {b}2 {c}2");
+  reply_from(0, "*3\r\n$-1\r\n$-1\r\n$-1\r\n");
+  reply_from(1, "*3\r\n$-1\r\n$-1\r\n$-1\r\n");
+  reply_from(2, "*3\r\n$1\r\n1\r\n$-1\r\n$-1\r\n");
+  EXPECT_EQ(heard().substr(0, 11), "*9\r\n$1\r\n1\r\n");
+  say("GET a");
+  EXPECT_EQ(link_sent(), "GET a|PTTL a") << "a hit would be older";
+}
+
 TEST_F(SessionFanOut, AFlushEmptiesTheCache) {
   bring_link_up();
   say("GET a");

@@ -27,7 +27,6 @@ enum class Peculiarity : std::uint8_t {
 
 struct Rules {
   Peculiarity peculiarity = Peculiarity::kNone;
-  Split split = Split::kNone;
   bool replica_may_answer = false;
   bool key_alone = false;  // argument 1 is its only key, and nothing else is special about it
 };
@@ -57,10 +56,9 @@ const Rules& rules_of(const command::Spec& spec) {
     note(Peculiarity::kSlotNumber, {"CLUSTER|COUNTKEYSINSLOT", "CLUSTER|GETKEYSINSLOT"});
     for (const command::Spec& each : command::all()) {
       Rules& rules = table[each.id];
-      rules.split = split_of(each);
       rules.replica_may_answer = may_be_a_replicas(each, rules.peculiarity);
       rules.key_alone = each.key_rule == command::KeyRule::kRange && each.first_key == 1 &&
-                        each.last_key == 1 && rules.split == Split::kNone &&
+                        each.last_key == 1 && split_of(each) == Split::kNone &&
                         (rules.peculiarity == Peculiarity::kNone ||
                          rules.peculiarity == Peculiarity::kPrimaryOnly);
     }
@@ -165,14 +163,15 @@ Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
     case Peculiarity::kPrimaryOnly:
       break;
   }
-  if (rules.split == Split::kAllPrimaries) {
+  const Split split = split_of(spec);
+  if (split == Split::kAllPrimaries) {
     // With a wrong number of arguments it is one error of one node.
     if (alone && command::arity_ok(spec, command.argc())) {
       return of_kind(DestinationKind::kFanOut);
     }
     return any_node(table);
   }
-  return route_by_keys(table, spec, command, alone && rules.split == Split::kBySlot, keys);
+  return route_by_keys(table, spec, command, alone && split == Split::kBySlot, keys);
 }
 
 }  // namespace

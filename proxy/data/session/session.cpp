@@ -274,6 +274,16 @@ Session::Step Session::forward_with_care(const command::Spec& spec, const resp::
   return forward(spec, command);
 }
 
+/// A read whose answer nothing older may follow: its keys, where they are known, become those of
+/// the effect.
+void Session::becomes_shown(request::Effect& effect, const command::Spec& spec,
+                            const resp::Command& command) {
+  keys_scratch_.clear();
+  if (command::keys_of(spec, command, keys_scratch_) != command::KeySet::kExact) return;
+  for (const std::string_view key : keys_scratch_) names_scratch_.push_back(cache::hash_name(key));
+  effect = {request::EffectKind::kShown, static_cast<std::uint32_t>(keys_scratch_.size())};
+}
+
 Session::Step Session::forward(const command::Spec& spec, const resp::Command& command,
                                Outgoing extra) {
   const bool retriable =
@@ -300,14 +310,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
     // reads a key, for whatever reason, may be ahead of it.
     const bool elsewhere = context_.director.key_affinity() && spec.is(command::kReadonly) &&
                            !sending.beside && state::holds(Invariant::kI17Monotone);
-    if (arity_ok && (newer || elsewhere)) {
-      keys_scratch_.clear();
-      if (command::keys_of(spec, command, keys_scratch_) == command::KeySet::kExact) {
-        for (const std::string_view key : keys_scratch_)
-          names_scratch_.push_back(cache::hash_name(key));
-        effect = {request::EffectKind::kShown, static_cast<std::uint32_t>(keys_scratch_.size())};
-      }
-    }
+    if (arity_ok && (newer || elsewhere)) becomes_shown(effect, spec, command);
     if (reads_out_ > 0 && effect.kind != request::EffectKind::kNone) {
       const bool waits =
           !request::names_keys(effect.kind) ||

@@ -184,6 +184,8 @@ class Session {
   Step forward(const command::Spec& spec, const resp::Command& command) {
     return forward(spec, command, {});
   }
+  void becomes_shown(request::Effect& effect, const command::Spec& spec,
+                     const resp::Command& command);
   Step forward_with_care(const command::Spec& spec, const resp::Command& command);
   Outgoing info_reply(const resp::Command& command) const;
   Step authenticate(std::string_view request, SlotAction action);
@@ -377,9 +379,6 @@ class Session {
   bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
                      state::Nanos now) const;
   bool others_write(const Slot* slot) const;
-  static bool movable(SlotAction action);
-  static std::string told_of(const cluster::Redirect& redirect, std::string_view frame,
-                             SlotAction action = SlotAction::kNone);
   static bool passes_soon(const Failure& failure);
   std::string failure_text(const Failure& failure, bool unknown_outcome) const;
   Flow output_flow(std::uint64_t sequence);
@@ -477,18 +476,25 @@ class Session {
   bool overtaken(const Errand& errand) const;
   bool waits_behind(const Errand& errand, const upstream::Lane* lane) const;
   void forget_errand_lane(Errand& errand, bool clean, state::Nanos now);
-  void on_errand_refused(Errand& errand, std::string_view frame, state::Nanos now);
   void on_errand_lost(Errand& errand, const LostRun& run, const Failure& failure, state::Nanos now);
   bool tick_errands(state::Nanos now);
   void lost_to_errands(const LostRun& run, Slot& slot, const Failure& failure, state::Nanos now);
   void note_read_elsewhere(const Errand& errand, state::Nanos now);
-  bool passes_on(cluster::RedirectKind kind) const;
+  void fetch_elsewhere(std::uint64_t sequence, Slot& slot, const fill::FetchResult& result,
+                       state::Nanos now);
+
+  // session_refused.cpp: which of the refused set out again
+  static bool movable(SlotAction action);
   bool others_depend(std::uint64_t sequence, const Slot& slot) const;
+  bool passes_on(cluster::RedirectKind kind) const;
+  void on_errand_refused(Errand& errand, std::string_view frame, state::Nanos now);
+  static std::string told_of(const cluster::Redirect& redirect, std::string_view frame,
+                             SlotAction action = SlotAction::kNone);
+
+  // session_fan_out.cpp
   Step fan_out(const command::Spec& spec, const resp::Command& command, const Outgoing& extra);
   Step scan(const command::Spec& spec, const resp::Command& command);
   void scanned(const Slot& slot, std::string_view reply, std::string& own) const;
-  void fetch_elsewhere(std::uint64_t sequence, Slot& slot, const fill::FetchResult& result,
-                       state::Nanos now);
   void end_fan_out(std::uint64_t sequence, Slot& slot, std::string_view reply, state::Nanos now);
 
   SessionContext& context_;

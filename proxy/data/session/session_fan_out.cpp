@@ -43,11 +43,7 @@ Session::Step Session::fan_out(const command::Spec& spec, const resp::Command& c
       spec.cacheable != 0 && eligible_ && !spread && (extra.outruns || write_filter_.any());
   if (read && (past_the_l1 || context_.director.key_affinity()) &&
       state::holds(state::Invariant::kI17Monotone)) {
-    keys.clear();
-    if (command::keys_of(spec, command, keys) == command::KeySet::kExact) {
-      for (const std::string_view key : keys) names_scratch_.push_back(cache::hash_name(key));
-      effect = {request::EffectKind::kShown, static_cast<std::uint32_t>(keys.size())};
-    }
+    becomes_shown(effect, spec, command);
   }
   if (reads_out_ > 0 && effect.kind != request::EffectKind::kNone &&
       state::holds(state::Invariant::kI10WriteOrder)) {

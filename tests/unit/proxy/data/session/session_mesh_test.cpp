@@ -129,24 +129,16 @@ TEST_F(SessionMesh, EveryReplyFindsItsCommand) {
     std::array<std::string, 3> answers;  // of the servers, what they still have to say
     std::string said;
     std::string got;
+    std::map<std::string, std::string> values;  // what each name is answered with
+    std::set<std::string> refused;              // a server may refuse it first
     const std::size_t commands = 1 + draw(40);
     for (std::size_t i = 0; i < commands; ++i) {
       const std::string name = "{" + std::string(kKeys[draw(3)]) + "}" + std::to_string(i);
       said += (i == 0 ? "" : "|") + (draw(4) == 0 ? "SET " + name + " 1" : "GET " + name);
       const std::size_t padding = draw(30) == 0 ? 70'000 + draw(50'000) : draw(50);
-      expected += bulk(name + std::string(padding, 'x'));
+      values[name] = bulk(name + std::string(padding, 'x'));
+      expected += values[name];
     }
-    // What every name is answered with; a server may refuse it first.
-    std::map<std::string, std::string> values;
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < commands; ++i) {
-      const std::size_t body = expected.find("\r\n", at) + 2;
-      const std::size_t end = body + std::stoul(expected.substr(at + 1)) + 2;
-      const std::string name = expected.substr(body, expected.find_first_of("x\r", body) - body);
-      values[name] = expected.substr(at, end - at);
-      at = end;
-    }
-    std::set<std::string> refused;
     const auto listen = [&] {
       for (EndpointId server = 0; server < 3; ++server) {
         std::string sent = sent_to(server);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -54,12 +55,20 @@ struct LostRun {
 
 enum class Flow : std::uint8_t { kGoOn, kPause };
 
+/// Complete replies to commands of one requester, in order; at least one.
+struct Replies {
+  std::string_view bytes;
+  std::span<const std::uint32_t> ends = {};  // of each but the last, in `bytes`
+
+  std::uint32_t count() const { return static_cast<std::uint32_t>(ends.size()) + 1; }
+};
+
 class ReplySink {
  public:
   virtual ~ReplySink() = default;
 
-  /// `frames` complete replies, in order, for the requester's next commands.
-  virtual void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) = 0;
+  /// For the requester's next commands. Valid during the call.
+  virtual void on_replies(const Requester& to, const Replies& replies) = 0;
 
   /// The reply to one command is an error by which a server refuses what it has not executed
   /// (protocol/cluster/redirect.hpp), or looks like one, or says from a cluster's replica that

@@ -1,6 +1,6 @@
 // A FIFO in one block of memory that grows by doubling and never shrinks below what it used:
 // pushing and popping in the steady state costs no allocation (std::deque allocates as it moves
-// on).
+// on). An item that has reset() is reset instead of assigned anew, and may keep memory of its own.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@ class RingQueue {
  public:
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
+  std::size_t capacity() const { return items_.size(); }
 
   T& front() { return items_[head_]; }
   const T& front() const { return items_[head_]; }
@@ -21,8 +22,8 @@ class RingQueue {
   const T& back() const { return (*this)[size_ - 1]; }
 
   /// i = 0 is the front.
-  T& operator[](std::size_t i) { return items_[(head_ + i) & (items_.size() - 1)]; }
-  const T& operator[](std::size_t i) const { return items_[(head_ + i) & (items_.size() - 1)]; }
+  T& operator[](std::size_t i) { return items_[(head_ + i) & mask_]; }
+  const T& operator[](std::size_t i) const { return items_[(head_ + i) & mask_]; }
 
   T& push_back(T item) {
     T& place = push_back();
@@ -32,12 +33,16 @@ class RingQueue {
   /// A fresh one, made in its place.
   T& push_back() {
     if (size_ == items_.size()) grow();
-    return items_[(head_ + size_++) & (items_.size() - 1)];
+    return items_[(head_ + size_++) & mask_];
   }
 
   void pop_front() {
-    items_[head_] = T{};
-    head_ = (head_ + 1) & (items_.size() - 1);
+    if constexpr (requires(T & item) { item.reset(); }) {
+      items_[head_].reset();
+    } else {
+      items_[head_] = T{};
+    }
+    head_ = (head_ + 1) & mask_;
     --size_;
   }
 
@@ -50,6 +55,7 @@ class RingQueue {
     if (!empty()) return;
     std::vector<T>().swap(items_);
     head_ = 0;
+    mask_ = 0;
   }
 
  private:
@@ -58,11 +64,13 @@ class RingQueue {
     for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move((*this)[i]);
     items_.swap(larger);
     head_ = 0;
+    mask_ = items_.size() - 1;
   }
 
   std::vector<T> items_;  // size is 0 or a power of two
   std::size_t head_ = 0;
   std::size_t size_ = 0;
+  std::size_t mask_ = 0;  // of places in items_
 };
 
 }  // namespace pillion::data

@@ -37,6 +37,20 @@ bool share_host(const state::Endpoint& one, const state::Endpoint& other) {
 
 }  // namespace
 
+RouteTable::Ranges::Ranges(const state::SlotMap* slots) {
+  if (slots == nullptr) return;
+  firsts.fill(kUnused);
+  std::size_t count = 0;
+  for (std::size_t slot = 0; slot < slots->size(); ++slot) {
+    const std::uint16_t shard = (*slots)[slot];
+    if (count > 0 && shards[count - 1] == shard) continue;
+    if (count == kMost) return;
+    firsts[count] = static_cast<std::uint16_t>(slot);
+    shards[count++] = shard;
+  }
+  complete = true;
+}
+
 RouteTable::RouteTable() {
   scan_places_.fill(kUnknown);
   rebuild(std::make_shared<const state::TopologySnapshot>());
@@ -46,6 +60,7 @@ void RouteTable::rebuild(Snapshot snapshot) {
   snapshot_ = std::move(snapshot);
   cluster_ = snapshot_->kind == state::TopologyKind::kCluster;
   slots_ = snapshot_->slots.get();
+  ranges_ = Ranges(slots_);
   index_nodes();
   shards_.clear();
   for (const state::Shard& shard : snapshot_->shards) {

@@ -47,7 +47,7 @@ class RouteTable {
   /// kNoShard: nobody is known to own it. Precondition: slot < state::kSlots.
   std::uint16_t shard_of(std::uint16_t slot) const {
     if (slots_ == nullptr) return cluster_ ? kNoShard : std::uint16_t{0};
-    return (*slots_)[slot];
+    return ranges_.complete ? ranges_.shard_of(slot) : (*slots_)[slot];
   }
 
   /// kNoEndpoint when the shard is not there or has no primary.
@@ -80,6 +80,26 @@ class RouteTable {
  private:
   static constexpr std::uint16_t kUnknown = 0xffff;
 
+  // Stretches of slots with one owner, where they are few, as they are but while slots move: two
+  // lines of memory that every command finds warm, where the map of all slots is as large as a
+  // first-level cache.
+  struct Ranges {
+    static constexpr std::size_t kMost = 16;
+    static constexpr std::uint16_t kUnused = 0x7fff;  // more than any slot
+    alignas(64) std::array<std::uint16_t, kMost> firsts{};
+    std::array<std::uint16_t, kMost> shards{};
+    bool complete = false;
+
+    explicit Ranges(const state::SlotMap* slots);
+
+    std::uint16_t shard_of(std::uint16_t slot) const {
+      std::uint16_t begun = 0;  // at least one: the first is 0
+      for (const std::uint16_t first : firsts)
+        begun = static_cast<std::uint16_t>(begun + (first <= slot));
+      return shards[begun - 1U];
+    }
+  };
+
   void index_nodes();
   void note_slot_owners();
   void give_scan_places();
@@ -87,6 +107,7 @@ class RouteTable {
   Snapshot snapshot_;
   bool cluster_ = false;
   const state::SlotMap* slots_ = nullptr;  // the snapshot's
+  Ranges ranges_{nullptr};                 // of slots_
   std::vector<ShardRoute> shards_;
   std::array<std::uint16_t, state::kMaxEndpoints> node_at_;   // position among the nodes
   std::array<std::uint16_t, state::kMaxEndpoints> shard_at_;  // its shard

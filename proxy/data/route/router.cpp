@@ -86,18 +86,16 @@ Destination of_kind(DestinationKind kind) {
   return destination;
 }
 
-Destination to_slot(const RouteTable& table, std::uint16_t slot) {
-  Destination destination;
-  destination.slot = slot;
-  destination.shard = table.shard_of(slot);
-  if (destination.shard == kNoShard) {
-    destination.kind = DestinationKind::kUnserved;
-    destination.error = kSlotNotServed;
-    return destination;
+Destination to_slot(const RouteTable& table, std::uint16_t slot, bool replica_may_answer) {
+  const std::uint16_t shard = table.shard_of(slot);
+  if (shard == kNoShard) {
+    return {.kind = DestinationKind::kUnserved, .slot = slot, .error = kSlotNotServed};
   }
-  destination.kind = DestinationKind::kShard;
-  destination.endpoint = table.primary_of(destination.shard);
-  return destination;
+  return {.kind = DestinationKind::kShard,
+          .shard = shard,
+          .slot = slot,
+          .endpoint = table.primary_of(shard),
+          .replica_may_answer = replica_may_answer};
 }
 
 bool is_unknown(const command::Spec& spec) {
@@ -110,11 +108,11 @@ Destination to_slot_number(const RouteTable& table, const resp::Command& command
       slot >= cluster::kSlotCount) {
     return any_node(table);  // which says what is wrong
   }
-  return to_slot(table, static_cast<std::uint16_t>(slot));
+  return to_slot(table, static_cast<std::uint16_t>(slot), false);
 }
 
 Destination route_by_keys(const RouteTable& table, const command::Spec& spec,
-                          const resp::Command& command, bool may_split,
+                          const resp::Command& command, Sender sender, bool may_split,
                           std::vector<std::string_view>& keys) {
   const command::KeySet set = command::keys_of(spec, command, keys);
   if (keys.empty() && is_unknown(spec) && command.argc() > 1) keys.push_back(command.arg(1));
@@ -124,22 +122,19 @@ Destination route_by_keys(const RouteTable& table, const command::Spec& spec,
     if (cluster::slot_of(keys[i]) == slot) continue;
     return may_split ? of_kind(DestinationKind::kFanOut) : refused(kCrossSlot);
   }
-  Destination destination = to_slot(table, slot);
-  destination.replica_may_answer = destination.kind == DestinationKind::kShard &&
-                                   set == command::KeySet::kExact && replica_may_answer(spec);
-  return destination;
+  return to_slot(
+      table, slot,
+      set == command::KeySet::kExact && replica_may_answer(spec) && sender == Sender::kAlone);
 }
 
 Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
-                             const resp::Command& command, bool alone,
+                             const resp::Command& command, Sender sender,
                              std::vector<std::string_view>& keys) {
+  const bool alone = sender == Sender::kAlone;
   const Rules& rules = rules_of(spec);
   if (rules.key_alone && command::arity_ok(spec, command.argc())) {
     keys.push_back(command.arg(1));
-    Destination destination = to_slot(table, cluster::slot_of(keys.front()));
-    destination.replica_may_answer =
-        rules.replica_may_answer && destination.kind == DestinationKind::kShard;
-    return destination;
+    return to_slot(table, cluster::slot_of(keys.front()), rules.replica_may_answer && alone);
   }
   switch (rules.peculiarity) {
     case Peculiarity::kScan:
@@ -171,7 +166,7 @@ Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
     }
     return any_node(table);
   }
-  return route_by_keys(table, spec, command, alone && split == Split::kBySlot, keys);
+  return route_by_keys(table, spec, command, sender, alone && split == Split::kBySlot, keys);
 }
 
 }  // namespace
@@ -185,18 +180,13 @@ bool replica_may_answer(const command::Spec& spec) {
 Destination route(const RouteTable& table, const command::Spec& spec, const resp::Command& command,
                   Sender sender, std::vector<std::string_view>& keys) {
   keys.clear();
-  Destination destination;
-  if (table.cluster()) {
-    destination = route_in_cluster(table, spec, command, sender == Sender::kAlone, keys);
-  } else {
-    destination.kind = DestinationKind::kShard;
-    destination.endpoint = table.primary_of(0);
-    destination.replica_may_answer =
-        replica_may_answer(spec) &&
-        command::keys_of(spec, command, keys) == command::KeySet::kExact && !keys.empty();
-  }
-  if (sender == Sender::kPinned) destination.replica_may_answer = false;
-  return destination;
+  if (table.cluster()) return route_in_cluster(table, spec, command, sender, keys);
+  const bool for_replicas = sender == Sender::kAlone && replica_may_answer(spec) &&
+                            command::keys_of(spec, command, keys) == command::KeySet::kExact &&
+                            !keys.empty();
+  return {.kind = DestinationKind::kShard,
+          .endpoint = table.primary_of(0),
+          .replica_may_answer = for_replicas};
 }
 
 }  // namespace pillion::route

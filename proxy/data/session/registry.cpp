@@ -128,10 +128,10 @@ void Registry::close_quiet(state::Nanos now, state::Nanos silence, bool force) {
   }
 }
 
-void Registry::on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) {
+void Registry::on_replies(const Requester& to, const Replies& replies) {
   Session* session = find(to);
   if (session == nullptr) return;
-  session->on_replies(to.slot, bytes, frames, state::now());
+  session->on_replies(to.slot, replies, state::now());
   mark_dirty(to.session);
 }
 

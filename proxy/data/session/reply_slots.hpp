@@ -20,9 +20,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/resp/downgrade.hpp"
+#include "proxy/data/cache/flight_table.hpp"
+#include "proxy/data/cache/link_table.hpp"
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/request/effects.hpp"
 #include "proxy/data/ring_queue.hpp"
@@ -61,7 +65,8 @@ enum class SlotAction : std::uint8_t {
 using WayId = std::uint32_t;
 inline constexpr WayId kNoWay = 0;  // a lease, or none
 
-struct Slot {
+/// What begins anew with every use of a slot.
+struct SlotFields {
   enum class State : std::uint8_t {
     kUpstream,  // `unanswered` replies come from a lane, or a script's from a fill link
     kFetch,     // one answer comes from a fill link
@@ -73,47 +78,66 @@ struct Slot {
   SlotAction action = SlotAction::kNone;
   request::EffectKind effect = request::EffectKind::kNone;
   resp::Shape shape = resp::Shape::kAsIs;
-  int protocol = 2;             // the client's when it asked
-  bool discard = false;         // CLIENT REPLY OFF or SKIP
-  bool aside = false;           // a read that does not travel on the session's lanes
-  bool beside = false;          // reads that a replica answers, or that a fill link gave back
-  std::uint64_t rotations = 0;  // of the director, when they were sent
-  bool lost_once = false;       // its lane was lost, and what was unanswered asked for elsewhere
-  bool pinned = false;          // means something on its own connection only: never sent elsewhere
-  bool needs_fence = false;     // nothing of the reply may leave before fences are acknowledged
+  CommandClass command_class = CommandClass::kWrite;
+  bool discard = false;      // CLIENT REPLY OFF or SKIP
+  bool aside = false;        // a read that does not travel on the session's lanes
+  bool beside = false;       // reads that a replica answers, or that a fill link gave back
+  bool lost_once = false;    // its lane was lost, and what was unanswered asked for elsewhere
+  bool pinned = false;       // means something on its own connection only: never sent elsewhere
+  bool needs_fence = false;  // nothing of the reply may leave before fences are acknowledged
   bool fence_asked = false;
   bool fence_acked = false;
-  bool blocking = false;                              // its command waits for others
-  bool script = false;                                // its commands run scripts
-  cache::LinkId on_link = cache::LinkTable::kNoLink;  // a script that runs there: no fence needed
-  bool caching = false;  // CLIENT CACHING went ahead of its only command
-  bool reached = false;  // some part of a fan-out may have been done somewhere
-  bool begun = false;    // part of a reply of the front was already handed to the client's output
-  CommandClass command_class = CommandClass::kWrite;
+  bool blocking = false;   // its command waits for others
+  bool script = false;     // its commands run scripts
+  bool caching = false;    // CLIENT CACHING went ahead of its only command
+  bool reached = false;    // some part of a fan-out may have been done somewhere
+  bool begun = false;      // part of a reply of the front was already handed to the client's output
+  bool fetch = false;      // a read that a fill link was asked for first, of `names`
+  bool meshed = false;     // one of a Mesh, whose other members stand beside it
+  bool streamed = false;   // meshed: the reply under way has begun to leave
+  std::uint8_t place = 0;  // meshed: which of them
+  int protocol = 2;        // the client's when it asked
   WayId way = kNoWay;
   state::EndpointId endpoint = state::kNoEndpoint;  // who was asked
   std::uint32_t commands = 0;                       // that were sent on its way
   std::uint32_t unanswered = 0;
-  bool meshed = false;                 // one of a Mesh, whose other members stand beside it
-  bool streamed = false;               // meshed: the reply under way has begun to leave
-  std::uint8_t place = 0;              // meshed: which of them
-  std::uint32_t left = 0;              // meshed: how many of its replies have left
-  std::size_t taken = 0;               // meshed: so many bytes of `parked` with them
-  std::uint32_t errands = 0;           // how many of these travel by themselves
-  bool fetch = false;                  // a read that a fill link was asked for first, of `names`
-  cache::FlightId flight = 0;          // of that, when it has one
-  std::uint32_t keys = 0;              // kShown, kKeys: names per command
-  std::uint32_t named = 0;             // of `names`, how many were applied
-  std::vector<cache::NameHash> names;  // what unanswered commands erase, in their order
-  std::unique_ptr<route::FanOut> fan_out;  // its errands are parts of one command
+  std::uint32_t errands = 0;    // how many of these travel by themselves
+  std::uint32_t keys = 0;       // kShown, kKeys: names per command
+  std::uint32_t named = 0;      // of `names`, how many were applied
+  std::uint32_t left = 0;       // meshed: how many of its replies have left
+  std::size_t taken = 0;        // meshed: so many bytes of `parked` with them
+  std::size_t passed = 0;       // meshed: of `ends`, how many belong to replies that have left
+  std::uint64_t likeness = 0;   // whose commands may join (session_mesh.cpp)
+  std::uint64_t rotations = 0;  // of the director, when they were sent
+  cache::LinkId on_link = cache::LinkTable::kNoLink;  // a script that runs there: no fence needed
+  cache::FlightId flight = 0;                         // of a fetch, when it has one
   state::Nanos started = 0;
-  std::string parked;
-  std::string note;  // what `action` needs of the request
 
   /// I8-F, I16: nothing of the reply may leave yet.
   bool held_back() const {
     return needs_fence && !fence_acked && state::holds(state::Invariant::kI8Fence);
   }
+};
+
+struct Slot : SlotFields {
+  std::vector<cache::NameHash> names;      // what unanswered commands erase, in their order
+  std::unique_ptr<route::FanOut> fan_out;  // its errands are parts of one command
+  std::string parked;
+  std::vector<std::size_t> ends;  // meshed: of whole replies in `parked`, as far as they are known
+  std::string note;               // what `action` needs of the request
+
+  /// Parks the replies from number `first` on, which begin at `offset`.
+  void park_replies(const Replies& replies, std::uint32_t first, std::size_t offset);
+  /// The next reply leaves; precondition: it is parked whole.
+  std::string_view take_reply();
+  /// All that is parked leaves: it is a reply's beginning.
+  std::string_view take_begun() {
+    return std::string_view(parked).substr(std::exchange(taken, parked.size()));
+  }
+  /// What was taken may be overwritten.
+  void drop_taken();
+  /// As new, but for memory worth keeping.
+  void reset();
 };
 
 /// Slots side by side whose replies leave by turns.
@@ -122,6 +146,15 @@ struct Mesh {
   std::vector<std::uint8_t> order;  // of each command, the place of its slot
   std::size_t left = 0;             // how many of these replies have left
   std::uint8_t slots = 0;
+
+  /// As many of the next `most` replies leave as are of that slot; returns how many.
+  std::uint32_t pass(std::uint8_t place, std::uint32_t most);
+  /// As new, but for its memory.
+  void reset() {
+    order.clear();
+    left = 0;
+    slots = 0;
+  }
 };
 
 /// Slots by sequence number.
@@ -192,7 +225,10 @@ class ReplySlots {
       meshes_.pop_front();
     }
     first_ += count;
-    for (; count > 0; --count) slots_.pop_front();
+    for (; count > 0; --count) {
+      if (slots_.capacity() > kKeepMost) slots_.front() = Slot{};
+      slots_.pop_front();
+    }
   }
   void release_memory() {
     slots_.release_memory();
@@ -200,6 +236,9 @@ class ReplySlots {
   }
 
  private:
+  // With more places than this, slots keep no memory for their next use.
+  static constexpr std::size_t kKeepMost = 16;
+
   std::size_t leading_place() const {
     if (!slots_.front().meshed) return 0;
     const Mesh& mesh = meshes_.front();

@@ -76,8 +76,7 @@ class Session {
   bool take_wakeup() { return std::exchange(wakeup_, false); }
 
   // Replies (see ReplySink, FillSink).
-  void on_replies(std::uint64_t slot, std::string_view bytes, std::uint32_t frames,
-                  state::Nanos now);
+  void on_replies(std::uint64_t slot, const Replies& replies, state::Nanos now);
   Flow on_fragment(std::uint64_t slot, std::string_view bytes, bool last, state::Nanos now);
   Flow on_relay(std::string_view bytes);
   void on_refused(const Requester& to, std::string_view frame, std::string_view request,
@@ -340,7 +339,6 @@ class Session {
     Slot& slot;
     std::uint64_t sequence;
   };
-  PlaceForReply lane_slot(const request::Effect& effect, const Sending& sending);
   void count_script() {
     ++scripts_out_;
     context_.all_clients.scripts.fetch_add(1, std::memory_order_relaxed);
@@ -372,8 +370,6 @@ class Session {
   void enter_way(WayId id);
   void leave_way(WayId id, std::uint32_t commands);
   void release_ready();
-  bool release_meshed();
-  void append_piece(std::uint64_t sequence, Slot& slot, std::string_view bytes, bool last);
   void park(Slot& slot, std::string_view bytes);
   void fail_slot(std::uint64_t sequence, Slot& slot, std::string_view text, DoneBy by);
   bool may_ask_again(const LostRun& run, const Slot& slot, const Failure& failure,
@@ -397,6 +393,12 @@ class Session {
     return {state_.identity, state_.database, state_.protocol, endpoint,
             context_.director.readonly(endpoint)};
   }
+
+  // session_mesh.cpp: replies of several servers by turns
+  PlaceForReply lane_slot(const request::Effect& effect, const Sending& sending);
+  void append_meshed(std::uint64_t sequence, Slot& slot, const Replies& replies);
+  void append_piece(std::uint64_t sequence, Slot& slot, std::string_view bytes, bool last);
+  bool release_meshed();
 
   // session_ways.cpp: which server a command goes to
   struct Way {

@@ -284,6 +284,7 @@ void Session::end_errand(Errand& errand, std::string_view reply, state::Nanos no
     }
   } else if (!slot->discard) {
     slot->parked.insert(own->offset, reply);
+    slot->ends.resize(slot->passed);  // nothing has been counted behind it
     parked_bytes_ += reply.size();
     for (std::size_t i = 0; i < errands_.size(); ++i) {
       // Of those with the same offset the later commands are further down the list.

@@ -57,7 +57,7 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
     return;
   }
   if (!redirect || !passes_on(redirect->kind)) {
-    on_replies(to.slot, frame, 1, now);
+    on_replies(to.slot, {frame}, now);
     return;
   }
   // ASKING and CLIENT CACHING both mean the very next command: together they cannot be had.
@@ -73,7 +73,7 @@ void Session::on_refused(const Requester& to, std::string_view frame, std::strin
       (!at_once && others_depend(to.slot, *slot))) {
     std::string error;
     resp::append_error(error, told_of(*redirect, frame, slot->action));
-    on_replies(to.slot, error, 1, now);
+    on_replies(to.slot, {error}, now);
     return;
   }
   Errand& errand = set_out(to.slot, *slot, request);

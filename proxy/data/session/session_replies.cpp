@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "protocol/resp/frame_scanner.hpp"
 #include "protocol/resp/reply_cursor.hpp"
 #include "protocol/resp/writer.hpp"
 #include "proxy/data/session/local_commands.hpp"
@@ -39,54 +38,6 @@ Slot& Session::prepare(Slot& slot, Slot::State state) const {
 Slot& Session::slot_at_the_end() {
   Slot& last = slots_.back();
   return last.state == Slot::State::kReady && !last.meshed ? last : new_slot(Slot::State::kReady);
-}
-
-/// The slot that the next command of the lane is answered in: the last one when it is of the same
-/// kind.
-Session::PlaceForReply Session::lane_slot(const request::Effect& effect, const Sending& sending) {
-  const bool discard = discards_reply();
-  bool meshes = false;
-  if (!slots_.empty()) {
-    Slot& last = slots_.back();
-    const bool uniform =
-        effect.kind == request::EffectKind::kNone || request::names_keys(effect.kind);
-    const auto alike = [&](const Slot& slot) {
-      return uniform && slot.state == Slot::State::kUpstream && slot.action == SlotAction::kNone &&
-             !slot.aside && !slot.caching && slot.errands == 0 && slot.beside == sending.beside &&
-             slot.effect == effect.kind && slot.keys == effect.keys && slot.discard == discard &&
-             !slot.blocking && slot.script == sending.script &&
-             slot.command_class == sending.command_class && slot.started == now_ &&
-             slot.unanswered > 0;
-    };
-    if (!last.meshed && last.way == sending.way && alike(last))
-      return {last, slots_.back_sequence()};
-    if (last.meshed) {
-      const std::size_t members = slots_.last_mesh().slots;
-      for (std::size_t i = 0; i < members; ++i) {
-        Slot& slot = slots_[slots_.size() - members + i];
-        if (slot.way != sending.way || !alike(slot)) continue;
-        slots_.mesh_again(slot);
-        return {slot, slots_.next_sequence() - members + i};
-      }
-    }
-    // A client that tracks is told of changes between replies that came over one lane.
-    meshes = alike(last) && last.way != kNoWay && sending.way != kNoWay && !discard &&
-             !tracking_.on &&
-             (last.meshed ? slots_.last_mesh().slots < Mesh::kMostSlots
-                          : last.unanswered == last.commands);
-  }
-  Slot& slot = meshes ? prepare(slots_.push_meshed(), Slot::State::kUpstream)
-                      : new_slot(Slot::State::kUpstream);
-  slot.effect = effect.kind;
-  slot.needs_fence = effect.kind == request::EffectKind::kUnknown;
-  slot.keys = effect.keys;
-  slot.discard = discard;
-  slot.script = sending.script;
-  slot.command_class = sending.command_class;
-  slot.way = sending.way;
-  slot.endpoint = sending.endpoint;
-  slot.beside = sending.beside;
-  return {slot, slots_.back_sequence()};
 }
 
 void Session::park(Slot& slot, std::string_view bytes) {
@@ -157,20 +108,22 @@ void Session::apply_effect(Slot& slot, std::uint32_t commands, DoneBy by, state:
   if (writes_out_ == 0) write_filter_.clear();
 }
 
-void Session::on_replies(std::uint64_t sequence, std::string_view bytes, std::uint32_t frames,
-                         state::Nanos now) {
+void Session::on_replies(std::uint64_t sequence, const Replies& replies, state::Nanos now) {
   if (Errand* const errand = find_errand(requester(sequence))) {
-    finish_errand(*errand, bytes, now);
+    finish_errand(*errand, replies.bytes, now);
     return;
   }
   Slot* slot = slots_.find(sequence);
   if (slot == nullptr || slot->state != Slot::State::kUpstream) return;
   fence_if_woken(*slot, now);
   if (slot->action != SlotAction::kNone) {
-    if (on_action_reply(sequence, *slot, bytes) == Answer::kGoesOn) return;
+    if (on_action_reply(sequence, *slot, replies.bytes) == Answer::kGoesOn) return;
+  } else if (slot->meshed) {
+    append_meshed(sequence, *slot, replies);
   } else {
-    append_reply(*slot, slots_.is_front(sequence), bytes);
+    append_reply(*slot, slots_.is_front(sequence), replies.bytes);
   }
+  const std::uint32_t frames = replies.count();
   context_.counters.requests_upstream.add(frames);
   context_.counters.latency_upstream.observe(now - slot->started, frames);
   answered(sequence, *slot, frames, now, answering(*slot));
@@ -323,49 +276,6 @@ void Session::release_ready() {
   if (!held_pushes_.empty()) put_held_pushes();
   // Another reply may be the front now.
   if (!paused_.empty()) resume_paused();
-}
-
-/// What may leave of the mesh at the front; true: all of it has left.
-bool Session::release_meshed() {
-  Mesh& mesh = slots_.front_mesh();
-  std::string& out = out_.tail();
-  resp::FrameScanner scanner;
-  for (; mesh.left < mesh.order.size(); ++mesh.left) {
-    Slot& slot = slots_[mesh.order[mesh.left]];
-    if (slot.errands > 0) return false;
-    std::string_view parked = std::string_view(slot.parked).substr(slot.taken);
-    const bool whole = slot.left < slot.commands - slot.unanswered;
-    if (whole && slot.streamed) {
-      parked = {};  // it has left piece by piece
-    } else if (whole) {
-      std::size_t length = 0;
-      (void)scanner.feed(parked, length);
-      parked = parked.substr(0, length);
-    }
-    out.append(parked);
-    parked_bytes_ -= parked.size();
-    slot.taken += parked.size();
-    if (slot.taken == slot.parked.size()) {
-      slot.parked.clear();
-      slot.taken = 0;
-    }
-    slot.streamed = slot.begun = !whole && (slot.streamed || !parked.empty());
-    if (!whole) return false;
-    ++slot.left;
-  }
-  return true;
-}
-
-/// A piece of a large reply.
-void Session::append_piece(std::uint64_t sequence, Slot& slot, std::string_view bytes, bool last) {
-  const bool streamed = slot.meshed && slots_.leads(sequence) && slot.errands == 0;
-  if (streamed) {
-    out_.append(bytes);
-    slot.streamed = true;
-  } else {
-    append_reply(slot, slots_.is_front(sequence), bytes);
-  }
-  slot.begun = !last && (streamed || !slot.meshed);
 }
 
 Session::Answer Session::on_action_reply(std::uint64_t sequence, Slot& slot, std::string_view reply,

@@ -64,12 +64,12 @@ void Session::on_link_answered(std::uint64_t sequence, Slot& slot, const fill::F
   switch (result.outcome) {
     case fill::FetchOutcome::kReply: {
       if (slot.protocol == 3 || result.plain) {
-        on_replies(sequence, *result.frame, 1, now);
+        on_replies(sequence, {*result.frame}, now);
         return;
       }
       std::string downgraded;
       if (resp::append_downgraded(downgraded, *result.frame, resp::Shape::kAsIs)) {
-        on_replies(sequence, downgraded, 1, now);
+        on_replies(sequence, {downgraded}, now);
         return;
       }
       break;

@@ -139,12 +139,11 @@ std::string_view Multiplexer::request_of_next(const Run& run) const {
 }
 
 /// `request` is that of a reply which may be a refusal, else empty.
-void Multiplexer::deliver(const Requester& to, std::string_view whole, std::uint32_t frames,
-                          std::string_view request) {
+void Multiplexer::deliver(const Requester& to, const Replies& replies, std::string_view request) {
   if (request.empty()) {
-    sink_.on_replies(to, whole, frames);
+    sink_.on_replies(to, replies);
   } else {
-    sink_.on_refused(to, whole, request);
+    sink_.on_refused(to, replies.bytes, request);
   }
 }
 
@@ -169,6 +168,7 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
     // As many whole replies of this run as are here, delivered together.
     std::size_t end = 0;
     std::uint32_t frames = 0;
+    ends_.clear();
     auto status = resp::FrameScanner::Status::kMore;
     std::size_t used = 0;
     while (frames < run.unanswered && end < bytes.size()) {
@@ -179,6 +179,7 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
       status = scanner_.feed(bytes.substr(end), used);
       if (status != resp::FrameScanner::Status::kFrame) break;
       if (scanner_.type() == '>') return Status::kProtocolError;
+      if (frames > 0) ends_.push_back(static_cast<std::uint32_t>(end));
       end += used;
       ++frames;
       // So does the rest of a split reply.
@@ -209,9 +210,9 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
       } else if (!partial_.empty()) {
         partial_.append(whole);
         const std::string frame = std::exchange(partial_, {});
-        deliver(to, frame, frames, request);
+        deliver(to, {frame}, request);
       } else {
-        deliver(to, whole, frames, request);
+        deliver(to, {whole, ends_}, request);
       }
       bytes.remove_prefix(end);
       if (status == resp::FrameScanner::Status::kFrame) continue;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/resp/frame_scanner.hpp"
 #include "proxy/data/reply_sink.hpp"
@@ -106,8 +107,7 @@ class Multiplexer {
   };
 
   void finish_front();
-  void deliver(const Requester& to, std::string_view whole, std::uint32_t frames,
-               std::string_view request);
+  void deliver(const Requester& to, const Replies& replies, std::string_view request);
   std::string_view request_of_next(const Run& run) const;
   Status on_push_bytes(std::string_view& bytes);
 
@@ -119,8 +119,9 @@ class Multiplexer {
   RingQueue<Run> pending_;
   std::uint64_t outstanding_ = 0;
   resp::FrameScanner scanner_;
-  std::string check_;    // the reply of the check under way
-  std::string partial_;  // a small reply that has not come whole
+  std::string check_;                // the reply of the check under way
+  std::string partial_;              // a small reply that has not come whole
+  std::vector<std::uint32_t> ends_;  // of the replies being delivered
   bool streaming_ = false;
   bool relaying_ = false;
   Requester relay_to_;

@@ -54,13 +54,14 @@ bool Channel::idle() const {
 }
 
 Channel& Pool::channel(const ChannelKey& key, state::Nanos now) {
-  if (latest_ == nullptr || latest_->key() != key) {
+  Channel*& latest = latest_[key.endpoint];
+  if (latest == nullptr || latest->key() != key) {
     auto& place = channels_[key];
     if (!place) place = std::make_unique<Channel>(context_, key, options_.shared_connections);
-    latest_ = place.get();
+    latest = place.get();
   }
-  latest_->last_used_ = now;
-  return *latest_;
+  latest->last_used_ = now;
+  return *latest;
 }
 
 std::shared_ptr<Lane> Pool::lease(const ChannelKey& key, state::Nanos now) {
@@ -146,7 +147,7 @@ void Pool::on_tick(state::Nanos now) {
       connection->close();
     }
     if (channel.idle() && now - channel.last_used_ > kChannelLife) {
-      if (latest_ == &channel) latest_ = nullptr;
+      if (latest_[channel.key().endpoint] == &channel) latest_[channel.key().endpoint] = nullptr;
       it = channels_.erase(it);
     } else {
       ++it;
@@ -183,7 +184,7 @@ void Pool::on_topology(const state::TopologySnapshot& snapshot, state::Nanos now
 }
 
 void Pool::close_all() {
-  latest_ = nullptr;
+  latest_.fill(nullptr);
   channels_.clear();
 }
 

@@ -81,7 +81,8 @@ class Pool : public LaneProvider {
   UpstreamContext& context_;
   Options options_;
   std::map<ChannelKey, std::unique_ptr<Channel>> channels_;
-  Channel* latest_ = nullptr;  // nearly every call asks for the same one
+  // By endpoint: nearly every call asks for the same one of it.
+  std::array<Channel*, state::kMaxEndpoints> latest_{};
   std::array<state::NodeRole, state::kMaxEndpoints> roles_{};  // as of the latest snapshot
   std::vector<std::weak_ptr<Connection>> dedicated_;  // all alive, leased or idle; for ticks
 };

@@ -40,6 +40,22 @@ TEST(RouteTable, KnowsWhoOwnsASlotAndWhoIsWhere) {
   EXPECT_EQ(table.node(kNoEndpoint), nullptr);
 }
 
+TEST(RouteTable, EverySlotHasItsOwnerHoweverTheyAreScattered) {
+  // 16 stretches are as many as are looked through, 17 too many.
+  for (const std::size_t stretches : {1U, 2U, 15U, 16U, 17U, 500U, 16384U}) {
+    state::TopologySnapshot snapshot = cluster_of({{0}, {1}, {2}});
+    state::SlotMap slots{};
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+      const std::size_t stretch = slot * stretches / slots.size();
+      slots[slot] = stretch % 4 == 3 ? kNoShard : static_cast<std::uint16_t>(stretch % 4);
+    }
+    snapshot.slots = std::make_shared<const state::SlotMap>(slots);
+    const RouteTable table = table_of(snapshot);
+    for (std::uint16_t slot = 0; slot < slots.size(); ++slot)
+      ASSERT_EQ(table.shard_of(slot), slots[slot]) << stretches << " stretches, slot " << slot;
+  }
+}
+
 TEST(RouteTable, APrimaryWithoutSlotsIsMarked) {
   state::TopologySnapshot snapshot = cluster_of({{0}, {1}});
   snapshot.nodes.push_back(node_of(2, state::NodeRole::kPrimary, 2));

@@ -149,7 +149,7 @@ TEST_F(RegistryTest, WhoTracksIsToldThatSlotsHaveOtherOwners) {
   }
   (void)tracking.process(requests("CLIENT TRACKING ON"), now_);
   // The fixture's lanes speak to one session; the first slot of this one waits for both nodes.
-  for (int node = 0; node < 2; ++node) tracking.on_replies(1, "+OK\r\n", 1, now_);
+  for (int node = 0; node < 2; ++node) tracking.on_replies(1, {"+OK\r\n"}, now_);
   EXPECT_EQ(heard_by(tracking), "+OK\r\n");
   publish(route::cluster_of({{1}, {0}}));
   registry(0).on_owners_changed();
@@ -168,7 +168,7 @@ TEST_F(RegistryTest, AMonitorLineReachesEveryMonitor) {
   // The fixture's lanes answer through it, and not through these registries.
   const auto watch = [&](Session& session, std::uint32_t worker) {
     (void)session.process(requests("MONITOR"), now_);
-    session.on_replies(1, "+OK\r\n", 1, now_);
+    session.on_replies(1, {"+OK\r\n"}, now_);
     registry(worker).add_monitor(session.name());
     (void)heard_by(session);
     ASSERT_TRUE(session.activity().monitor);

@@ -12,11 +12,11 @@ namespace pillion::data::upstream {
 
 class RecordingSink : public ReplySink {
  public:
-  void on_replies(const Requester& to, std::string_view bytes, std::uint32_t frames) override {
-    calls_.push_back("replies " + name(to) + " " + std::to_string(frames) + " " +
-                     std::string(bytes));
-    bytes_of(to) += bytes;
-    frames_ += frames;
+  void on_replies(const Requester& to, const Replies& replies) override {
+    calls_.push_back("replies " + name(to) + " " + std::to_string(replies.count()) + " " +
+                     std::string(replies.bytes));
+    bytes_of(to) += replies.bytes;
+    frames_ += replies.count();
   }
   void on_refused(const Requester& to, std::string_view frame, std::string_view request) override {
     calls_.push_back("refused " + name(to) + " [" + std::string(request) + "] " +

@@ -1,12 +1,16 @@
-// Work that waits for the end of a loop turn, so that what many handlers staged leaves in one
-// write.
+// Work that waits for the end of a loop turn, or for a moment of its own, so that what many
+// handlers staged leaves in one write.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
+
+#include "proxy/state/clock.hpp"
 
 namespace pillion::net {
 
@@ -34,12 +38,13 @@ class TurnEnd {
     });
   }
 
-  /// Runs `then` when the loop has looked for events once more, without waiting for any.
+  /// Runs `then` after that time, instead of what was asked for before and has not run yet.
   template <class Then>
-  void after_a_look(Then then) {
-    // The first is handled before what the next look brings, the second behind it.
-    boost::asio::post(
-        io_, [this, then = std::move(then)]() mutable { boost::asio::post(io_, std::move(then)); });
+  void after(state::Nanos time, Then then) {
+    timer_.expires_after(std::chrono::nanoseconds(time));
+    timer_.async_wait([then = std::move(then)](const boost::system::error_code& ec) mutable {
+      if (!ec) then();
+    });
   }
 
   /// A turn whose end will be said: nothing needs to be posted for it.
@@ -60,6 +65,7 @@ class TurnEnd {
   }
 
   boost::asio::io_context& io_;
+  boost::asio::steady_timer timer_{io_};
   std::vector<std::shared_ptr<Flushable>> items_;
   std::vector<std::shared_ptr<Flushable>> running_;
   bool open_ = false;

@@ -106,9 +106,9 @@ std::size_t ClientConnection::handle(std::string_view bytes, state::Nanos now) {
   return used;
 }
 
-void ClientConnection::service(state::Nanos now) {
+void ClientConnection::service(state::Nanos now, Output output) {
   if (closed_) return;
-  flush(now);
+  if (output == Output::kWritten) flush(now);
   if (closed_) return;
   const bool room_again = output_full_ && session_.wants_input();
   if ((session_.take_wakeup() || room_again) && !unhandled_.empty()) {
@@ -116,7 +116,7 @@ void ClientConnection::service(state::Nanos now) {
     if (closed_) return;
     context_.registry.service_later(session_.name());
   }
-  update_interest();
+  update_interest(output);
   if (!session_.output().empty()) return;
   if (session_.finished()) {
     close(session_.close_reason());
@@ -143,14 +143,15 @@ void ClientConnection::flush(state::Nanos now) {
   if (written > 0) session_.on_output_progress(now);
 }
 
-void ClientConnection::update_interest() {
+void ClientConnection::update_interest(Output output) {
   // Reading goes on until something has come that cannot be handled yet: a client that waits for
   // its answer costs no change of interest, and what it says next keeps its place among what others
   // say. Who waits for ever is let go of as soon as the client leaves, read or not: the element
   // that a blocked pop would take is somebody else's then.
   const bool read = !ended_ && (session_.wants_input() || unhandled_.empty());
+  const bool unwritten = output == Output::kWritten && !session_.output().empty();
   const net::Readiness::Interest wanted{
-      .read = read, .write = !session_.output().empty(), .end = !read && session_.waits_forever()};
+      .read = read, .write = unwritten, .end = !read && session_.waits_forever()};
   if (!wanted.read || wanted.write) context_.registry.watch(session_.name());
   if (wanted == interest_) return;
   interest_ = wanted;

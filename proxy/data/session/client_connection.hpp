@@ -41,7 +41,7 @@ class ClientConnection : public Client, public std::enable_shared_from_this<Clie
 
   Session& session() override { return session_; }
   void on_ready(bool readable, bool writable, bool broken, state::Nanos now) override;
-  void service(state::Nanos now) override;
+  void service(state::Nanos now, Output output) override;
   void sweep(state::Nanos now) override;
   void close(state::DisconnectReason reason) override;
 
@@ -52,8 +52,8 @@ class ClientConnection : public Client, public std::enable_shared_from_this<Clie
   void handle_unhandled(state::Nanos now);
   void flush(state::Nanos now);
   /// Tells the readiness set what is waited for, when that changed. Called behind a flush: replies
-  /// that fit the socket at once never need watching.
-  void update_interest();
+  /// that fit the socket at once never need watching, nor do those that are withheld.
+  void update_interest(Output output);
 
   ClientContext& context_;
   net::Descriptor socket_;

@@ -39,6 +39,7 @@ void Registry::remove(const Requester& name) {
   Place& place = places_[name.session];
   if (place.generation != name.generation) return;
   ++place.generation;
+  withheld_.remove(name.session);
   // Ends last: what the client's end causes must find nobody under this name.
   const auto client = std::exchange(place.client, nullptr);
   if (client) --size_;
@@ -70,7 +71,7 @@ void Registry::service_later(const Requester& name) {
 
 void Registry::flush() {
   turn_asked_ = false;
-  serve_dirty(true);
+  serve_dirty();
 }
 
 void Registry::watch(const Requester& name) {
@@ -107,7 +108,7 @@ void Registry::on_tick(state::Nanos now) {
     if (!client) continue;
     const Requester name = client->session().name();
     const bool again = client->session().on_tick(now);
-    client->service(now);
+    client->service(now, Client::Output::kWritten);
     if (again && places_[index].client == client) watch(name);
   }
 }
@@ -202,40 +203,59 @@ void Registry::on_relay_lost(const Requester& to) {
 }
 
 void Registry::on_batch_end() {
-  serve_dirty(false);
+  serve_dirty();
 }
 
-void Registry::serve_dirty(bool at_turn_end) {
+void Registry::serve_dirty() {
   // Serving a client may deliver to others, even end up here again: the outer loop serves them
   // next.
   if (serving_now_) return;
   serving_now_ = true;
+  state::Nanos first = Withheld::kNever;
+  state::Nanos now = 0;
   while (!dirty_.empty()) {
     serving_.swap(dirty_);
-    const state::Nanos now = state::now();
+    now = state::now();
     for (const std::uint32_t index : serving_) {
       places_[index].dirty = false;
       const std::shared_ptr<Client> client = places_[index].client;
       if (!client) continue;
-      if (at_turn_end || !client->session().awaits_another_server()) {
-        client->service(now);
+      const state::Nanos until = client->session().withheld_until(now);
+      if (until == 0) {
+        withheld_.remove(index);
+        client->service(now, Client::Output::kWritten);
       } else {
-        put_off_.push_back(index);
+        first = std::min(first, until);
+        withheld_.add(index, until);
+        client->service(now, Client::Output::kWithheld);
       }
     }
     serving_.clear();
   }
   serving_now_ = false;
-  if (put_off_.empty()) return;
-  for (const std::uint32_t index : put_off_) {
-    if (places_[index].client) mark_dirty(index);
+  ring_before(first, now);
+}
+
+/// Has write_withheld() run by then, or little later.
+void Registry::ring_before(state::Nanos deadline, state::Nanos now) {
+  // Setting a timer costs a call, so one that is set is good for those who come a little earlier.
+  constexpr state::Nanos kLittle = 100 * state::kMicrosecond;
+  if (deadline == Withheld::kNever || alarm_at_ - kLittle <= deadline) return;
+  alarm_at_ = deadline;
+  turn_end_.after(deadline - now, [this] { write_withheld(); });
+}
+
+void Registry::write_withheld() {
+  const state::Nanos now = state::now();
+  alarm_at_ = Withheld::kNever;
+  withheld_.take_due(now, due_);
+  for (const std::uint32_t index : due_) {
+    if (const std::shared_ptr<Client> client = places_[index].client)
+      client->service(now, Client::Output::kWritten);
   }
-  put_off_.clear();
-  if (std::exchange(look_asked_, true)) return;
-  turn_end_.after_a_look([this] {
-    look_asked_ = false;
-    serve_dirty(true);
-  });
+  due_.clear();
+  serve_dirty();
+  ring_before(withheld_.next(), now);
 }
 
 void Registry::on_uncongested() {

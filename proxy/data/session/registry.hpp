@@ -17,6 +17,7 @@
 #include "proxy/data/reply_sink.hpp"
 #include "proxy/data/session/services.hpp"
 #include "proxy/data/session/session.hpp"
+#include "proxy/data/session/withheld.hpp"
 #include "proxy/net/busy_poll.hpp"
 #include "proxy/net/readiness.hpp"
 #include "proxy/net/turn_end.hpp"
@@ -36,7 +37,8 @@ class Client {
   /// Its socket can be read, written, or is gone.
   virtual void on_ready(bool readable, bool writable, bool broken, state::Nanos now) = 0;
   /// Something was delivered or a barrier fell: go on, write, close if it is time.
-  virtual void service(state::Nanos now) = 0;
+  enum class Output : std::uint8_t { kWritten, kWithheld };
+  virtual void service(state::Nanos now, Output output) = 0;
   /// Once a second.
   virtual void sweep(state::Nanos now) = 0;
   virtual void close(state::DisconnectReason reason) = 0;
@@ -154,9 +156,9 @@ class Registry : public ReplySink,
   };
 
   void flush() override;
-  /// Before the end of the turn, not those who get more from other servers by then, maybe: see
-  /// service_later().
-  void serve_dirty(bool at_turn_end);
+  void serve_dirty();
+  void ring_before(state::Nanos deadline, state::Nanos now);
+  void write_withheld();
 
   /// Null when the name's session has left.
   Session* find(const Requester& name);
@@ -181,9 +183,10 @@ class Registry : public ReplySink,
   std::size_t size_ = 0;
   std::vector<std::uint32_t> dirty_;
   std::vector<std::uint32_t> serving_;
-  std::vector<std::uint32_t> put_off_;
   bool serving_now_ = false;
-  bool look_asked_ = false;
+  Withheld withheld_;
+  state::Nanos alarm_at_ = Withheld::kNever;  // write_withheld() runs then
+  std::vector<std::uint32_t> due_;
   std::vector<std::uint32_t> watched_;
   std::unordered_map<fill::FenceId, Fence> fences_;
   std::uint64_t next_fence_ = 1;

@@ -124,10 +124,9 @@ class Session {
   }
   /// All is answered, and written.
   bool owes_nothing() const { return slots_.empty() && out_.empty(); }
-  /// The rest of a pipeline's replies comes from another server than what has come.
-  bool awaits_another_server() const {
-    return !slots_.empty() && slots_.leading().meshed && out_.size() < kShareFrom;
-  }
+  /// The rest of a pipeline's replies comes from another server than what has come: to be written
+  /// together with that, or then at the latest. 0: at once.
+  state::Nanos withheld_until(state::Nanos now) const;
   /// May wait for ever for the upstream: nothing to finish for a client that left.
   bool waits_forever() const { return relay_ || blocking_; }
   /// Commands wait behind a barrier.

@@ -14,6 +14,11 @@ constexpr std::size_t kPauseAt = 1UL << 20;
 // While others wait behind a paused reply, its client gets this long to take something.
 constexpr state::Nanos kPatience = 500 * state::kMillisecond;
 constexpr state::Nanos kSpareLife = state::kSecond;
+// Replies are withheld for so many times as long as they have taken, within these bounds: where
+// servers are busy, they also differ by more.
+constexpr state::Nanos kTimesAsLong = 4;
+constexpr state::Nanos kLeastWithheld = 250 * state::kMicrosecond;
+constexpr state::Nanos kMostWithheld = 5 * state::kMillisecond;
 
 }  // namespace
 
@@ -21,6 +26,11 @@ constexpr state::Nanos kSpareLife = state::kSecond;
 /// front one: they wait for it.
 std::size_t Session::bytes_ahead(std::uint64_t sequence) const {
   return slots_.empty() || slots_.leads(sequence) ? out_.size() : output_bytes();
+}
+
+state::Nanos Session::withheld_until(state::Nanos now) const {
+  if (slots_.empty() || !slots_.leading().meshed || out_.size() >= kShareFrom || aborted_) return 0;
+  return now + std::clamp(kTimesAsLong * (now - slots_.leading().started), kLeastWithheld, kMostWithheld);
 }
 
 Flow Session::output_flow(std::uint64_t sequence) {

@@ -326,7 +326,7 @@ class World::Client : public data::session::Client {
         session_(worker.context, worker.registry.reserve(), initial_state(protocol)) {}
 
   data::session::Session& session() override { return session_; }
-  void service(state::Nanos now) override {
+  void service(state::Nanos now, Output) override {
     if (closed_) return;
     collect(now);
     if (session_.take_wakeup() && !input_.empty()) run(now);

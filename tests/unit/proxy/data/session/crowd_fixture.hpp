@@ -18,11 +18,12 @@ class CrowdMember : public Client {
   explicit CrowdMember(Session& session) : session_(session) {}
   Session& session() override { return session_; }
   void on_ready(bool, bool, bool, state::Nanos) override {}
-  void service(state::Nanos) override {}
+  void service(state::Nanos, Output output) override { served_.push_back(output); }
   void sweep(state::Nanos) override {}
   void close(state::DisconnectReason reason) override { closed_.push_back(reason); }
 
   std::vector<state::DisconnectReason> closed_;
+  std::vector<Output> served_;
 
  private:
   Session& session_;

@@ -17,8 +17,6 @@ std::uint16_t crc16(std::string_view bytes);
 /// What of a key is hashed: its tag or all of it.
 std::string_view hashed_part(std::string_view key);
 
-inline std::uint16_t slot_of(std::string_view key) {
-  return crc16(hashed_part(key)) % kSlotCount;
-}
+std::uint16_t slot_of(std::string_view key);
 
 }  // namespace pillion::cluster

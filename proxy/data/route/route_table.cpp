@@ -37,20 +37,6 @@ bool share_host(const state::Endpoint& one, const state::Endpoint& other) {
 
 }  // namespace
 
-RouteTable::Ranges::Ranges(const state::SlotMap* slots) {
-  if (slots == nullptr) return;
-  firsts.fill(kUnused);
-  std::size_t count = 0;
-  for (std::size_t slot = 0; slot < slots->size(); ++slot) {
-    const std::uint16_t shard = (*slots)[slot];
-    if (count > 0 && shards[count - 1] == shard) continue;
-    if (count == kMost) return;
-    firsts[count] = static_cast<std::uint16_t>(slot);
-    shards[count++] = shard;
-  }
-  complete = true;
-}
-
 RouteTable::RouteTable() {
   scan_places_.fill(kUnknown);
   rebuild(std::make_shared<const state::TopologySnapshot>());
@@ -60,7 +46,7 @@ void RouteTable::rebuild(Snapshot snapshot) {
   snapshot_ = std::move(snapshot);
   cluster_ = snapshot_->kind == state::TopologyKind::kCluster;
   slots_ = snapshot_->slots.get();
-  ranges_ = Ranges(slots_);
+  note_blocks();
   index_nodes();
   shards_.clear();
   for (const state::Shard& shard : snapshot_->shards) {
@@ -70,6 +56,17 @@ void RouteTable::rebuild(Snapshot snapshot) {
   if (shards_.empty() && !cluster_) shards_.push_back(ShardRoute{snapshot_->primary.id, true, 0});
   if (cluster_ && snapshot_->slots) note_slot_owners();
   give_scan_places();
+}
+
+void RouteTable::note_blocks() {
+  for (std::size_t block = 0; block < blocks_.size(); ++block) {
+    const auto first = static_cast<std::uint16_t>(block * kBlock);
+    const std::uint16_t owner = shard_by_map(first);
+    bool one = owner < kMixed;
+    for (std::size_t i = 1; one && i < kBlock; ++i)
+      one = shard_by_map(static_cast<std::uint16_t>(first + i)) == owner;
+    blocks_[block] = one ? static_cast<std::uint8_t>(owner) : kMixed;
+  }
 }
 
 void RouteTable::index_nodes() {

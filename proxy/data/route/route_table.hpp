@@ -46,8 +46,8 @@ class RouteTable {
 
   /// kNoShard: nobody is known to own it. Precondition: slot < state::kSlots.
   std::uint16_t shard_of(std::uint16_t slot) const {
-    if (slots_ == nullptr) return cluster_ ? kNoShard : std::uint16_t{0};
-    return ranges_.complete ? ranges_.shard_of(slot) : (*slots_)[slot];
+    const std::uint8_t block = blocks_[slot / kBlock];
+    return block != kMixed ? block : shard_by_map(slot);
   }
 
   /// kNoEndpoint when the shard is not there or has no primary.
@@ -80,25 +80,16 @@ class RouteTable {
  private:
   static constexpr std::uint16_t kUnknown = 0xffff;
 
-  // Stretches of slots with one owner, where they are few, as they are but while slots move: two
-  // lines of memory that every command finds warm, where the map of all slots is as large as a
-  // first-level cache.
-  struct Ranges {
-    static constexpr std::size_t kMost = 16;
-    static constexpr std::uint16_t kUnused = 0x7fff;  // more than any slot
-    alignas(64) std::array<std::uint16_t, kMost> firsts{};
-    std::array<std::uint16_t, kMost> shards{};
-    bool complete = false;
+  // Neighbouring slots mostly have one owner. Asked by the block, who owns a slot is found in a few
+  // lines of memory that every command warms, where the map of all slots fills a first-level cache.
+  static constexpr std::size_t kBlock = 64;
+  static constexpr std::uint8_t kMixed = 0xff;  // or nobody's, or an owner of a larger number
 
-    explicit Ranges(const state::SlotMap* slots);
-
-    std::uint16_t shard_of(std::uint16_t slot) const {
-      std::uint16_t begun = 0;  // at least one: the first is 0
-      for (const std::uint16_t first : firsts)
-        begun = static_cast<std::uint16_t>(begun + (first <= slot));
-      return shards[begun - 1U];
-    }
-  };
+  void note_blocks();
+  std::uint16_t shard_by_map(std::uint16_t slot) const {
+    if (slots_ == nullptr) return cluster_ ? kNoShard : std::uint16_t{0};
+    return (*slots_)[slot];
+  }
 
   void index_nodes();
   void note_slot_owners();
@@ -106,8 +97,8 @@ class RouteTable {
 
   Snapshot snapshot_;
   bool cluster_ = false;
-  const state::SlotMap* slots_ = nullptr;  // the snapshot's
-  Ranges ranges_{nullptr};                 // of slots_
+  const state::SlotMap* slots_ = nullptr;                    // the snapshot's
+  std::array<std::uint8_t, state::kSlots / kBlock> blocks_;  // whose all slots of a block are
   std::vector<ShardRoute> shards_;
   std::array<std::uint16_t, state::kMaxEndpoints> node_at_;   // position among the nodes
   std::array<std::uint16_t, state::kMaxEndpoints> shard_at_;  // its shard

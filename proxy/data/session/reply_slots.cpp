@@ -30,24 +30,11 @@ void Slot::park_replies(const Replies& replies, std::uint32_t first, std::size_t
   ends.push_back(parked.size());
 }
 
-std::string_view Slot::take_reply() {
-  if (passed == ends.size()) {
-    resp::FrameScanner scanner;
-    std::size_t length = 0;
-    (void)scanner.feed(std::string_view(parked).substr(taken), length);
-    ends.push_back(taken + length);
-  }
-  const std::size_t end = ends[passed++];
-  const std::size_t begin = std::exchange(taken, end);
-  return std::string_view(parked).substr(begin, end - begin);
-}
-
-void Slot::drop_taken() {
-  if (taken != parked.size()) return;
-  parked.clear();
-  ends.clear();
-  taken = 0;
-  passed = 0;
+void Slot::find_end() {
+  resp::FrameScanner scanner;
+  std::size_t length = 0;
+  (void)scanner.feed(std::string_view(parked).substr(taken), length);
+  ends.push_back(taken + length);
 }
 
 void Slot::reset() {
@@ -57,15 +44,6 @@ void Slot::reset() {
   empty(parked, kKeepBytes);
   empty(ends, kKeepNumbers);
   empty(note, kKeepBytes);
-}
-
-std::uint32_t Mesh::pass(std::uint8_t place, std::uint32_t most) {
-  std::uint32_t count = 0;
-  while (count < most && left < order.size() && order[left] == place) {
-    ++count;
-    ++left;
-  }
-  return count;
 }
 
 }  // namespace pillion::data::session

@@ -129,15 +129,28 @@ struct Slot : SlotFields {
   /// Parks the replies from number `first` on, which begin at `offset`.
   void park_replies(const Replies& replies, std::uint32_t first, std::size_t offset);
   /// The next reply leaves; precondition: it is parked whole.
-  std::string_view take_reply();
+  std::string_view take_reply() {
+    if (passed == ends.size()) find_end();
+    const std::size_t end = ends[passed++];
+    const std::size_t begin = std::exchange(taken, end);
+    return std::string_view(parked).substr(begin, end - begin);
+  }
   /// All that is parked leaves: it is a reply's beginning.
   std::string_view take_begun() {
     return std::string_view(parked).substr(std::exchange(taken, parked.size()));
   }
-  /// What was taken may be overwritten.
-  void drop_taken();
+  /// All that was parked was taken.
+  void drop_taken() {
+    parked.clear();
+    ends.clear();
+    taken = 0;
+    passed = 0;
+  }
   /// As new, but for memory worth keeping.
   void reset();
+
+ private:
+  void find_end();
 };
 
 /// Slots side by side whose replies leave by turns.
@@ -148,7 +161,11 @@ struct Mesh {
   std::uint8_t slots = 0;
 
   /// As many of the next `most` replies leave as are of that slot; returns how many.
-  std::uint32_t pass(std::uint8_t place, std::uint32_t most);
+  std::uint32_t pass(std::uint8_t place, std::uint32_t most) {
+    std::uint32_t count = 0;
+    for (; count < most && left < order.size() && order[left] == place; ++left) ++count;
+    return count;
+  }
   /// As new, but for its memory.
   void reset() {
     order.clear();
@@ -214,6 +231,10 @@ class ReplySlots {
   void mesh_again(const Slot& slot) { meshes_.back().order.push_back(slot.place); }
   /// Of the last slot; precondition: it is meshed.
   const Mesh& last_mesh() const { return meshes_.back(); }
+  /// Precondition: the last slot is meshed.
+  bool in_last_mesh(std::uint64_t sequence) const {
+    return sequence < next_sequence() && sequence >= next_sequence() - last_mesh().slots;
+  }
   /// Of the front; precondition: it is meshed.
   Mesh& front_mesh() { return meshes_.front(); }
 

@@ -54,6 +54,7 @@
 #include "proxy/data/session/subscriptions.hpp"
 #include "proxy/data/session/tracking_state.hpp"
 #include "proxy/data/session/transaction.hpp"
+#include "proxy/data/session/ways.hpp"
 #include "proxy/net/write_queue.hpp"
 
 namespace pillion::data::session {
@@ -400,12 +401,6 @@ class Session {
   bool release_meshed();
 
   // session_ways.cpp: which server a command goes to
-  struct Way {
-    WayId id = kNoWay;
-    state::EndpointId endpoint = state::kNoEndpoint;
-    std::shared_ptr<upstream::Lane> lane;
-    std::uint32_t unanswered = 0;
-  };
   /// What becomes of a command, before anything is staged for it.
   struct Sending {
     Step step = Step::kNext;         // when `lane` is null: it was dealt with, or has to wait
@@ -418,7 +413,6 @@ class Session {
     bool script = false;
   };
   Way& way_to(state::EndpointId endpoint);
-  bool way_is_busy(state::EndpointId endpoint) const;
   bool belongs_elsewhere(const command::Spec& spec, const resp::Command& command);
   Sending sending(const command::Spec& spec, const resp::Command& command, const Outgoing& extra,
                   bool retriable);
@@ -509,8 +503,7 @@ class Session {
   std::size_t parked_bytes_ = 0;
 
   // lanes
-  std::vector<Way> ways_;  // shared lanes; those without commands of ours on them are replaced
-  WayId next_way_ = kNoWay + 1;
+  Ways ways_;
   Errands errands_;
   std::uint16_t next_errand_ = 0;
   std::uint32_t detours_ = 0;  // errands that hold up what follows

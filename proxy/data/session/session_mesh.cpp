@@ -42,28 +42,28 @@ Session::PlaceForReply Session::lane_slot(const request::Effect& effect, const S
     return slot.state == Slot::State::kUpstream && slot.errands == 0 && !slot.blocking &&
            slot.started == now_ && slot.unanswered > 0;
   };
+  Way* const way = ways_.find(sending.way);
   bool meshes = false;
   if (likeness.bits() != 0 && !slots_.empty()) {
     Slot& last = slots_.back();
     if (!last.meshed && last.likeness == likeness.bits() && open(last))
       return {last, slots_.back_sequence()};
-    if (last.meshed) {
-      const std::size_t members = slots_.last_mesh().slots;
-      for (std::size_t i = 0; i < members; ++i) {
-        Slot& slot = slots_[slots_.size() - members + i];
-        if (slot.likeness != likeness.bits() || !open(slot)) continue;
+    if (last.meshed && way != nullptr && slots_.in_last_mesh(way->slot)) {
+      Slot& slot = *slots_.find(way->slot);
+      if (slot.likeness == likeness.bits() && open(slot)) {
         slots_.mesh_again(slot);
-        return {slot, slots_.next_sequence() - members + i};
+        return {slot, way->slot};
       }
     }
     // A client that tracks is told of changes between replies that came over one lane.
     meshes = likeness.but_for_the_way(last.likeness) && open(last) && last.way != kNoWay &&
-             sending.way != kNoWay && !discard && !tracking_.on &&
+             way != nullptr && !discard && !tracking_.on &&
              (last.meshed ? slots_.last_mesh().slots < Mesh::kMostSlots
                           : last.unanswered == last.commands);
   }
   Slot& slot = meshes ? prepare(slots_.push_meshed(), Slot::State::kUpstream)
                       : new_slot(Slot::State::kUpstream);
+  if (way != nullptr) way->slot = slots_.back_sequence();
   slot.likeness = likeness.bits();
   slot.effect = effect.kind;
   slot.needs_fence = effect.kind == request::EffectKind::kUnknown;
@@ -123,7 +123,7 @@ bool Session::release_meshed() {
     out.append(leaving);
     parked_bytes_ -= leaving.size();
     slot.streamed = slot.begun = !whole && (slot.streamed || !leaving.empty());
-    slot.drop_taken();
+    if (slot.taken == slot.parked.size()) slot.drop_taken();
     if (!whole) return false;
     ++slot.left;
   }

@@ -30,7 +30,8 @@ std::size_t Session::bytes_ahead(std::uint64_t sequence) const {
 
 state::Nanos Session::withheld_until(state::Nanos now) const {
   if (slots_.empty() || !slots_.leading().meshed || out_.size() >= kShareFrom || aborted_) return 0;
-  return now + std::clamp(kTimesAsLong * (now - slots_.leading().started), kLeastWithheld, kMostWithheld);
+  return now +
+         std::clamp(kTimesAsLong * (now - slots_.leading().started), kLeastWithheld, kMostWithheld);
 }
 
 Flow Session::output_flow(std::uint64_t sequence) {

@@ -185,10 +185,8 @@ std::shared_ptr<upstream::Lane> Session::lane_of(std::uint64_t sequence) const {
   }
   if (lease_) return lease_;
   const Slot* slot = slots_.find(sequence);
-  for (const Way& way : ways_) {
-    if (slot != nullptr && way.id == slot->way) return way.lane;
-  }
-  return nullptr;
+  const Way* const way = slot != nullptr ? ways_.find(slot->way) : nullptr;
+  return way != nullptr ? way->lane : nullptr;
 }
 
 void Session::pause(std::uint64_t sequence, const std::shared_ptr<upstream::Lane>& lane) {

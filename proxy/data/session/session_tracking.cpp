@@ -341,7 +341,7 @@ bool Session::on_owners_changed() {
       return shard.owns_slots && shard.primary == endpoint;
     });
     const bool busy =
-        tracking_.nodes[i].lane == lease_ || tracking_.telling || way_is_busy(endpoint);
+        tracking_.nodes[i].lane == lease_ || tracking_.telling || ways_.busy(endpoint);
     if (owner || busy) {
       ++i;
       continue;

@@ -12,47 +12,24 @@ namespace pillion::data::session {
 
 /// The way to an endpoint: its lane stays the same while commands of ours are on it, so that they
 /// are done in their order. What is still counted on a lane that ended is lost with it.
-Session::Way& Session::way_to(state::EndpointId endpoint) {
-  Way* found = nullptr;
-  for (Way& way : ways_) {
-    if (way.endpoint == endpoint) {
-      found = &way;
-      break;
-    }
-    if (way.unanswered == 0 && found == nullptr) found = &way;
-  }
-  if (found == nullptr) found = &ways_.emplace_back();
-  if (found->unanswered == 0 || !found->lane->accepts_commands()) {
-    if (found->endpoint != endpoint || found->id == kNoWay) {
-      found->id = next_way_++;
-      if (next_way_ == kNoWay) ++next_way_;
-      found->endpoint = endpoint;
-    }
+Way& Session::way_to(state::EndpointId endpoint) {
+  Way& way = ways_.to(endpoint);
+  if (way.unanswered == 0 || !way.lane->accepts_commands()) {
     const TrackedNode* const tracker = tracks_in_cluster() ? tracking_.find(endpoint) : nullptr;
-    found->lane =
+    way.lane =
         tracker != nullptr ? tracker->lane : context_.lanes.pick(channel_key(endpoint), now_);
   }
-  return *found;
-}
-
-bool Session::way_is_busy(state::EndpointId endpoint) const {
-  return std::any_of(ways_.begin(), ways_.end(), [endpoint](const Way& way) {
-    return way.endpoint == endpoint && way.unanswered > 0;
-  });
+  return way;
 }
 
 void Session::enter_way(WayId id) {
   ++on_lane_;
-  for (Way& way : ways_) {
-    if (way.id == id && id != kNoWay) ++way.unanswered;
-  }
+  if (Way* const way = ways_.find(id)) ++way->unanswered;
 }
 
 void Session::leave_way(WayId id, std::uint32_t commands) {
   on_lane_ -= commands;
-  for (Way& way : ways_) {
-    if (way.id == id && id != kNoWay) way.unanswered -= std::min(way.unanswered, commands);
-  }
+  if (Way* const way = ways_.find(id)) way->unanswered -= std::min(way->unanswered, commands);
 }
 
 /// The server of a command that takes a connection of its own; kNoEndpoint: a client was told why

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/state/clock.hpp"
+
 namespace pillion::data {
 
 /// A reply slot of one session of this worker.
@@ -67,8 +69,8 @@ class ReplySink {
  public:
   virtual ~ReplySink() = default;
 
-  /// For the requester's next commands. Valid during the call.
-  virtual void on_replies(const Requester& to, const Replies& replies) = 0;
+  /// For the requester's next commands. They are valid during the call and came before `now`.
+  virtual void on_replies(const Requester& to, const Replies& replies, state::Nanos now) = 0;
 
   /// The reply to one command is an error by which a server refuses what it has not executed
   /// (protocol/cluster/redirect.hpp), or looks like one, or says from a cluster's replica that

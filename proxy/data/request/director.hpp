@@ -58,8 +58,9 @@ class Director : public fill::FetchRouter {
   bool readonly(state::EndpointId endpoint) const;
 
   route::Destination destination(const command::Spec& spec, const resp::Command& command,
-                                 route::Sender sender, std::vector<std::string_view>& keys) const {
-    return route::route(table_, spec, command, sender, keys);
+                                 route::Sender sender, std::vector<std::string_view>& keys,
+                                 std::uint16_t key_slot = route::kNoSlot) const {
+    return route::route(table_, spec, command, sender, keys, key_slot);
   }
   /// Of one command on its own, given by its canonical bytes, whoever may answer it.
   route::Destination destination(std::string_view request) const;

@@ -129,12 +129,13 @@ Destination route_by_keys(const RouteTable& table, const command::Spec& spec,
 
 Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
                              const resp::Command& command, Sender sender,
-                             std::vector<std::string_view>& keys) {
+                             std::vector<std::string_view>& keys, std::uint16_t key_slot) {
   const bool alone = sender == Sender::kAlone;
   const Rules& rules = rules_of(spec);
-  if (rules.key_alone && command::arity_ok(spec, command.argc())) {
+  if (key_slot == kNoSlot) key_slot = key_slot_of(spec, command);
+  if (key_slot != kNoSlot) {
     keys.push_back(command.arg(1));
-    return to_slot(table, cluster::slot_of(keys.front()), rules.replica_may_answer && alone);
+    return to_slot(table, key_slot, rules.replica_may_answer && alone);
   }
   switch (rules.peculiarity) {
     case Peculiarity::kScan:
@@ -177,10 +178,16 @@ bool replica_may_answer(const command::Spec& spec) {
                                          : may_be_a_replicas(spec, Peculiarity::kNone);
 }
 
+std::uint16_t key_slot_of(const command::Spec& spec, const resp::Command& command) {
+  if (spec.id >= command::all().size()) return kNoSlot;  // learnt
+  if (!rules_of(spec).key_alone || !command::arity_ok(spec, command.argc())) return kNoSlot;
+  return cluster::slot_of(command.arg(1));
+}
+
 Destination route(const RouteTable& table, const command::Spec& spec, const resp::Command& command,
-                  Sender sender, std::vector<std::string_view>& keys) {
+                  Sender sender, std::vector<std::string_view>& keys, std::uint16_t key_slot) {
   keys.clear();
-  if (table.cluster()) return route_in_cluster(table, spec, command, sender, keys);
+  if (table.cluster()) return route_in_cluster(table, spec, command, sender, keys, key_slot);
   const bool for_replicas = sender == Sender::kAlone && replica_may_answer(spec) &&
                             command::keys_of(spec, command, keys) == command::KeySet::kExact &&
                             !keys.empty();

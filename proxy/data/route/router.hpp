@@ -61,11 +61,16 @@ enum class Sender : std::uint8_t {
             // commands nor a replica's
 };
 
+/// The slot of a command that goes where its one key is; kNoSlot: not known as easily.
+std::uint16_t key_slot_of(const command::Spec& spec, const resp::Command& command);
+
 /// `spec` is that of the subcommand where there is one. `keys` is scratch and holds the keys that
 /// were found afterwards: in a cluster, or of a command that a replica may answer. Allocates
 /// nothing once it has room for them.
+/// `key_slot`: what key_slot_of() says, or kNoSlot.
 Destination route(const RouteTable& table, const command::Spec& spec, const resp::Command& command,
-                  Sender sender, std::vector<std::string_view>& keys);
+                  Sender sender, std::vector<std::string_view>& keys,
+                  std::uint16_t key_slot = kNoSlot);
 
 /// False for commands that no replica may answer whatever their keys. For fan-outs as well: each
 /// part of an MGET or EXISTS may go to a replica of its shard.

@@ -129,10 +129,10 @@ void Registry::close_quiet(state::Nanos now, state::Nanos silence, bool force) {
   }
 }
 
-void Registry::on_replies(const Requester& to, const Replies& replies) {
+void Registry::on_replies(const Requester& to, const Replies& replies, state::Nanos now) {
   Session* session = find(to);
   if (session == nullptr) return;
-  session->on_replies(to.slot, replies, state::now());
+  session->on_replies(to.slot, replies, now);
   mark_dirty(to.session);
 }
 

@@ -105,7 +105,7 @@ class Registry : public ReplySink,
   /// `force`.
   void close_quiet(state::Nanos now, state::Nanos silence, bool force);
 
-  void on_replies(const Requester& to, const Replies& replies) override;
+  void on_replies(const Requester& to, const Replies& replies, state::Nanos now) override;
   void on_refused(const Requester& to, std::string_view frame, std::string_view request) override;
   Flow on_fragment(const Requester& to, std::string_view bytes, bool last) override;
   void on_push(const Requester& to, std::string_view frame) override;

@@ -100,6 +100,7 @@ std::size_t Session::handle_some(std::string_view bytes) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Ahead::Item& item = context_.ahead.items[i];
+    key_slot_ = item.key_slot;
     last_of_input_ = i + 1 == count && parsed == bytes.size();
     const bool waits =
         handle(*item.spec, item.command, item.hashed ? &item.name : nullptr) == Step::kWait;
@@ -122,6 +123,7 @@ std::size_t Session::parse_ahead(std::string_view bytes, std::size_t& count,
                                  resp::RequestParser::Result& last) {
   auto& items = context_.ahead.items;
   const bool prefetch = eligible_ && !lease_;
+  const bool in_cluster = context_.director.cluster();
   std::size_t at = 0;
   while (count < items.size() && at < bytes.size()) {
     last = parser_.parse(bytes.substr(at));
@@ -137,6 +139,7 @@ std::size_t Session::parse_ahead(std::string_view bytes, std::size_t& count,
     item.spec = &command::row_of(item.command);
     item.hashed = prefetch &&
                   context_.reader.look_ahead(*item.spec, item.command, state_.database, item.name);
+    if (in_cluster) item.key_slot = route::key_slot_of(*item.spec, item.command);
     const bool inline_form = item.command.raw().data() != bytes.data() + at;
     at += item.consumed;
     if (inline_form) break;  // its bytes are the parser's and end with the next command

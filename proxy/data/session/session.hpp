@@ -515,14 +515,15 @@ class Session {
   bool lease_suspect_ = false;  // of the lease or the spare: a script ran there
   bool lease_dirty_ = false;    // its state is not that of a fresh connection
   bool relay_ = false;
-  bool replica_ = false;                    // the relay was asked for by SYNC or its like
-  std::uint32_t scripts_out_ = 0;           // unanswered commands that run scripts
-  bool on_link_ = false;                    // a script of ours is on a fill link
-  bool last_of_input_ = false;              // nothing has come behind the command being handled
-  bool blocking_ = false;                   // a command without a time limit of ours is unanswered
-  bool held_ = false;                       // by CLIENT PAUSE
-  Pause::Mode pause_ = Pause::Mode::kNone;  // of the batch under way
-  std::size_t query_bytes_ = 0;             // of the command being handled
+  bool replica_ = false;                     // the relay was asked for by SYNC or its like
+  std::uint32_t scripts_out_ = 0;            // unanswered commands that run scripts
+  bool on_link_ = false;                     // a script of ours is on a fill link
+  std::uint16_t key_slot_ = route::kNoSlot;  // of the command being handled, see Ahead
+  bool last_of_input_ = false;               // nothing has come behind the command being handled
+  bool blocking_ = false;                    // a command without a time limit of ours is unanswered
+  bool held_ = false;                        // by CLIENT PAUSE
+  Pause::Mode pause_ = Pause::Mode::kNone;   // of the batch under way
+  std::size_t query_bytes_ = 0;              // of the command being handled
   std::optional<resp::LargeRequest> large_;
   bool large_unanswered_ = false;
   struct Aside {

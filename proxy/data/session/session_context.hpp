@@ -35,6 +35,7 @@ struct Ahead {
     std::size_t consumed = 0;
     cache::NameHash name = 0;
     bool hashed = false;
+    std::uint16_t key_slot = route::kNoSlot;  // of a cluster, where one key alone decides
   };
   std::array<Item, 16> items;
 };

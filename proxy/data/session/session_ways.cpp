@@ -80,9 +80,9 @@ Session::Sending Session::sending(const command::Spec& spec, const resp::Command
         extra.endpoint != state::kNoEndpoint ? extra.endpoint : context_.director.primary();
     result = sending_to(destination, spec, command, extra, retriable);
   } else {
-    result = sending_to(
-        context_.director.destination(spec, command, route::Sender::kAlone, keys_scratch_), spec,
-        command, extra, retriable);
+    result = sending_to(context_.director.destination(spec, command, route::Sender::kAlone,
+                                                      keys_scratch_, key_slot_),
+                        spec, command, extra, retriable);
   }
   if (result.lane != nullptr && result.lane->congested()) {
     congested_ = true;

@@ -139,9 +139,10 @@ std::string_view Multiplexer::request_of_next(const Run& run) const {
 }
 
 /// `request` is that of a reply which may be a refusal, else empty.
-void Multiplexer::deliver(const Requester& to, const Replies& replies, std::string_view request) {
+void Multiplexer::deliver(const Requester& to, const Replies& replies, std::string_view request,
+                          state::Nanos now) {
   if (request.empty()) {
-    sink_.on_replies(to, replies);
+    sink_.on_replies(to, replies, now);
   } else {
     sink_.on_refused(to, replies.bytes, request);
   }
@@ -210,9 +211,9 @@ Multiplexer::Status Multiplexer::on_bytes(std::string_view bytes, state::Nanos n
       } else if (!partial_.empty()) {
         partial_.append(whole);
         const std::string frame = std::exchange(partial_, {});
-        deliver(to, {frame}, request);
+        deliver(to, {frame}, request, now);
       } else {
-        deliver(to, {whole, ends_}, request);
+        deliver(to, {whole, ends_}, request, now);
       }
       bytes.remove_prefix(end);
       if (status == resp::FrameScanner::Status::kFrame) continue;

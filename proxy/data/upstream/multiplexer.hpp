@@ -107,7 +107,8 @@ class Multiplexer {
   };
 
   void finish_front();
-  void deliver(const Requester& to, const Replies& replies, std::string_view request);
+  void deliver(const Requester& to, const Replies& replies, std::string_view request,
+               state::Nanos now);
   std::string_view request_of_next(const Run& run) const;
   Status on_push_bytes(std::string_view& bytes);
 

@@ -84,7 +84,7 @@ class CrowdFixture : public SessionFixture, public Population {
   std::uint32_t worker() const override { return 0; }
   std::vector<request::HotKey> hot_keys() override { return reader_hot_keys_; }
 
-  void on_replies(const Requester& to, const Replies& replies) override {
+  void on_replies(const Requester& to, const Replies& replies, state::Nanos) override {
     if (Session* session = find(to)) session->on_replies(to.slot, replies, now_);
   }
   void on_push(const Requester& to, std::string_view frame) override {

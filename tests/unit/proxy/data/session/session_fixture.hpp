@@ -181,7 +181,7 @@ class SessionFixture : public ::testing::Test,
   void want_ticks(const Requester&) override {}
 
   // ReplySink, FillSink, FenceService: what the registry does in the product.
-  void on_replies(const Requester& to, const Replies& replies) override {
+  void on_replies(const Requester& to, const Replies& replies, state::Nanos) override {
     if (session_) session_->on_replies(to.slot, replies, now_);
   }
   void on_refused(const Requester& to, std::string_view frame, std::string_view request) override {

@@ -12,7 +12,7 @@ namespace pillion::data::upstream {
 
 class RecordingSink : public ReplySink {
  public:
-  void on_replies(const Requester& to, const Replies& replies) override {
+  void on_replies(const Requester& to, const Replies& replies, state::Nanos) override {
     calls_.push_back("replies " + name(to) + " " + std::to_string(replies.count()) + " " +
                      std::string(replies.bytes));
     bytes_of(to) += replies.bytes;

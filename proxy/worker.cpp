@@ -24,6 +24,10 @@ constexpr std::size_t kReadBuffer = 64 * 1024;
 constexpr auto kTick = std::chrono::milliseconds(20);
 // A gap in which invalidations may have piled up unread.
 constexpr state::Nanos kAway = 5 * state::kMillisecond;
+// A look that finds so many clients is followed by another in the same turn.
+constexpr std::size_t kMany = 8;
+// But not when the turn has taken so long: what it has for the upstream is due.
+constexpr state::Nanos kLongestTurn = 200 * state::kMicrosecond;
 // A client silent for so long has finished, when draining.
 constexpr state::Nanos kDrainSilence = 250 * state::kMillisecond;
 
@@ -186,7 +190,8 @@ Worker::Worker(std::uint32_t index, Shared& shared, const Ways& ways)
                        .busy_poll = &busy_poll_,
                        .cluster_face = nullptr,
                        .ahead = {}},
-      readiness_(io_, [this](std::span<const net::Readiness::Event> events) { on_ready(events); }),
+      readiness_(io_,
+                 [this](std::span<const net::Readiness::Event> events) { return on_look(events); }),
       client_context_{session_context_, registry_, readiness_, std::vector<char>(kReadBuffer),
                       [this] { shared_.clients.fetch_sub(1, std::memory_order_relaxed); }},
       timer_(io_) {
@@ -333,14 +338,22 @@ void Worker::accept(net::Socket socket) {
   client->start();
 }
 
-void Worker::on_ready(std::span<const net::Readiness::Event> events) {
+bool Worker::on_look(std::span<const net::Readiness::Event> events) {
   const state::Nanos now = state::now();
-  // I5: after a gap, what the upstream said meanwhile comes first.
-  if (now - latest_turn_ > kAway) links_.drain();
-  latest_turn_ = now;
-  turn_end_.begin();
+  if (!turn_end_.open()) {
+    // I5: after a gap, what the upstream said meanwhile comes first.
+    if (now - latest_turn_ > kAway) links_.drain();
+    latest_turn_ = now;
+    turn_end_.begin();
+  }
   registry_.on_ready(events, now);
+  turn_end_.end_look();
+  // While many clients speak, others have spoken by now: a write upstream costs as much as several
+  // commands in it, so it waits for theirs, for a moment.
+  if (events.size() >= kMany && turn_end_.waiting() && state::now() - latest_turn_ < kLongestTurn)
+    return true;
   turn_end_.end();
+  return false;
 }
 
 void Worker::tick() {

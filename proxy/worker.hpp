@@ -117,7 +117,7 @@ class Worker {
   void run();
   void look_for_work();
   void accept(net::Socket socket);
-  void on_ready(std::span<const net::Readiness::Event> events);
+  bool on_look(std::span<const net::Readiness::Event> events);
   void tick();
   void on_topology(state::Nanos now);
   void publish_cache_stats();

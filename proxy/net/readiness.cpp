@@ -1,5 +1,6 @@
 #include "proxy/net/readiness.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -22,8 +23,8 @@ epoll_event interest(std::uint64_t token, const Readiness::Interest& in) {
 
 }  // namespace
 
-Readiness::Readiness(boost::asio::io_context& io, OnTurn on_turn)
-    : set_(io, make_set()), on_turn_(std::move(on_turn)) {}
+Readiness::Readiness(boost::asio::io_context& io, OnLook on_look)
+    : set_(io, make_set()), on_look_(std::move(on_look)) {}
 
 void Readiness::stop() {
   boost::system::error_code ignored;
@@ -50,15 +51,21 @@ void Readiness::wait() {
 }
 
 void Readiness::turn() {
+  std::size_t count = look();
+  if (count == 0) return;
+  while (on_look_({events_.data(), count})) count = look();
+}
+
+/// Returns how many events there are.
+std::size_t Readiness::look() {
   const int n = ::epoll_wait(set_.native_handle(), raw_.data(), static_cast<int>(raw_.size()), 0);
-  if (n <= 0) return;
-  const auto count = static_cast<std::size_t>(n);
+  const auto count = static_cast<std::size_t>(std::max(n, 0));
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t bits = raw_[i].events;
     events_[i] = {raw_[i].data.u64, (bits & EPOLLIN) != 0, (bits & EPOLLOUT) != 0,
                   (bits & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0};
   }
-  on_turn_({events_.data(), count});
+  return count;
 }
 
 }  // namespace pillion::net

@@ -4,7 +4,8 @@
 // Asio reads ahead: after every read that brought data it tries another, which for a client that
 // waits for its answer is a system call for nothing, a fifth of what a small request costs. Here a
 // socket is read once when it is ready. The set also hands over everything that is ready in one
-// turn, so that its end is known and answers leave together.
+// look, and takes as many looks in one turn as it is told to, so that the ends of both are known
+// and what they caused leaves together.
 //
 // Level-triggered. One thread.
 #pragma once
@@ -34,11 +35,12 @@ class Readiness {
     bool end = false;  // the peer's end, also while nothing is read
     friend bool operator==(const Interest&, const Interest&) = default;
   };
-  /// Everything that is ready now, one turn.
-  using OnTurn = std::function<void(std::span<const Event>)>;
+  /// Everything that is ready now. True: look again at once, and say so when nothing is ready by
+  /// then; the turn goes on. False: the turn is over.
+  using OnLook = std::function<bool(std::span<const Event>)>;
 
   /// Throws std::system_error when there is no descriptor to be had (start-up only).
-  Readiness(boost::asio::io_context& io, OnTurn on_turn);
+  Readiness(boost::asio::io_context& io, OnLook on_look);
 
   void start() { wait(); }
   void stop();
@@ -52,9 +54,10 @@ class Readiness {
 
   void wait();
   void turn();
+  std::size_t look();
 
   boost::asio::posix::stream_descriptor set_;
-  OnTurn on_turn_;
+  OnLook on_look_;
   std::array<epoll_event, kMaxEvents> raw_{};
   std::array<Event, kMaxEvents> events_{};
 };

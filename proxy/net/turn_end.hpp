@@ -30,12 +30,13 @@ class TurnEnd {
   /// ready now. The caller asks once per flush.
   void add(std::shared_ptr<Flushable> item) {
     items_.push_back(std::move(item));
-    if (open_ || posted_) return;
-    posted_ = true;
-    boost::asio::post(io_, [this] {
-      posted_ = false;
-      run();
-    });
+    post_unless_open();
+  }
+
+  /// The same, but already at the end of the look.
+  void add_to_look(std::shared_ptr<Flushable> item) {
+    look_items_.push_back(std::move(item));
+    post_unless_open();
   }
 
   /// Runs `then` after that time, instead of what was asked for before and has not run yet.
@@ -47,18 +48,42 @@ class TurnEnd {
     });
   }
 
-  /// A turn whose end will be said: nothing needs to be posted for it.
+  /// A turn whose end will be said, after one look or several: nothing needs to be posted for it.
   void begin() { open_ = true; }
+  bool open() const { return open_; }
+  void end_look() { flush(look_items_); }
   void end() {
     open_ = false;
     run();
   }
 
+  /// Something waits for the end of the turn.
+  bool waiting() const { return !items_.empty(); }
+
  private:
+  using Items = std::vector<std::shared_ptr<Flushable>>;
+
+  void post_unless_open() {
+    if (open_ || posted_) return;
+    posted_ = true;
+    boost::asio::post(io_, [this] {
+      posted_ = false;
+      run();
+    });
+  }
+
   void run() {
-    // A flush may ask for another: those are done as well, in the order they were asked for.
-    while (!items_.empty()) {
-      running_.swap(items_);
+    // A flush may ask for another.
+    while (!look_items_.empty() || !items_.empty()) {
+      flush(look_items_);
+      flush(items_);
+    }
+  }
+
+  /// In the order in which they were asked for.
+  void flush(Items& items) {
+    while (!items.empty()) {
+      running_.swap(items);
       for (const auto& ready : running_) ready->flush();
       running_.clear();
     }
@@ -66,8 +91,9 @@ class TurnEnd {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_{io_};
-  std::vector<std::shared_ptr<Flushable>> items_;
-  std::vector<std::shared_ptr<Flushable>> running_;
+  Items items_;
+  Items look_items_;
+  Items running_;
   bool open_ = false;
   bool posted_ = false;
 };

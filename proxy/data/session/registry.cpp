@@ -66,7 +66,7 @@ void Registry::service_later(const Requester& name) {
   mark_dirty(name.session);
   if (turn_asked_) return;
   turn_asked_ = true;
-  turn_end_.add(own_turn_);
+  turn_end_.add_to_look(own_turn_);
 }
 
 void Registry::flush() {

@@ -16,7 +16,7 @@ constexpr state::Nanos kPatience = 500 * state::kMillisecond;
 constexpr state::Nanos kSpareLife = state::kSecond;
 // Replies are withheld for so many times as long as they have taken, within these bounds: where
 // servers are busy, they also differ by more.
-constexpr state::Nanos kTimesAsLong = 4;
+constexpr state::Nanos kTimesAsLong = 2;
 constexpr state::Nanos kLeastWithheld = 250 * state::kMicrosecond;
 constexpr state::Nanos kMostWithheld = 5 * state::kMillisecond;
 
@@ -29,7 +29,8 @@ std::size_t Session::bytes_ahead(std::uint64_t sequence) const {
 }
 
 state::Nanos Session::withheld_until(state::Nanos now) const {
-  if (slots_.empty() || !slots_.leading().meshed || out_.size() >= kShareFrom || aborted_) return 0;
+  if (out_.empty() || out_.size() >= kShareFrom || aborted_) return 0;
+  if (slots_.empty() || !slots_.leading().meshed) return 0;
   return now +
          std::clamp(kTimesAsLong * (now - slots_.leading().started), kLeastWithheld, kMostWithheld);
 }

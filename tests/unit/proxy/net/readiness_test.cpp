@@ -52,6 +52,7 @@ class ReadinessTest : public ::testing::Test {
   std::vector<Readiness::Event> seen_;
   Readiness set_{io_, [this](std::span<const Readiness::Event> events) {
                    seen_.assign(events.begin(), events.end());
+                   return false;
                  }};
   int ends_[2] = {-1, -1};
 };

@@ -32,7 +32,8 @@ void Director::on_topology(route::RouteTable::Snapshot snapshot) {
   alone_ = snapshot->kind == state::TopologyKind::kStandalone;
   table_.rebuild(std::move(snapshot));
   selector_.update(table_);
-  simple_ = !table_.cluster() && !(options_.replicas && has_replicas && links_ != nullptr);
+  asks_replicas_ = options_.replicas && has_replicas && links_ != nullptr;
+  simple_ = !table_.cluster() && !asks_replicas_;
 }
 
 state::EndpointId Director::only_owner() const {

@@ -77,7 +77,7 @@ class Director : public fill::FetchRouter {
   };
   /// Some replica of the shard may be asked: read_from() has something to decide.
   bool has_replicas(std::uint16_t shard) const {
-    return options_.replicas && links_ != nullptr && selector_.has_replicas(shard);
+    return asks_replicas_ && selector_.has_replicas(shard);
   }
 
   /// Who reads these keys of one shard, of a cluster of one slot. Precondition: destination() said
@@ -119,6 +119,7 @@ class Director : public fill::FetchRouter {
   state::RefreshRequests* refresh_ = nullptr;
   bool alone_ = true;
   bool simple_ = true;
+  bool asks_replicas_ = false;  // where there are any
   std::uint64_t owners_version_ = 0;
   std::vector<cache::NameHash> names_;  // scratch
 };

@@ -179,7 +179,6 @@ bool replica_may_answer(const command::Spec& spec) {
 }
 
 std::uint16_t key_slot_of(const command::Spec& spec, const resp::Command& command) {
-  if (spec.id >= command::all().size()) return kNoSlot;  // learnt
   if (!rules_of(spec).key_alone || !command::arity_ok(spec, command.argc())) return kNoSlot;
   return cluster::slot_of(command.arg(1));
 }

@@ -114,16 +114,15 @@ bool Session::release_meshed() {
     Slot& slot = slots_[mesh.order[mesh.left]];
     if (slot.errands > 0) return false;
     const bool whole = slot.left < slot.commands - slot.unanswered;
-    std::string_view leaving;
-    if (!whole) {
-      leaving = slot.take_begun();
-    } else if (!slot.streamed) {  // else it has left piece by piece
-      leaving = slot.take_reply();
+    if (!whole || !slot.streamed) {  // else it has left piece by piece
+      const std::string_view leaving = whole ? slot.take_reply() : slot.take_begun();
+      out.append(leaving);
+      parked_bytes_ -= leaving.size();
+      if (!whole) slot.streamed = slot.begun = slot.streamed || !leaving.empty();
+      if (slot.taken == slot.parked.size()) slot.drop_taken();
+    } else {
+      slot.streamed = slot.begun = false;
     }
-    out.append(leaving);
-    parked_bytes_ -= leaving.size();
-    slot.streamed = slot.begun = !whole && (slot.streamed || !leaving.empty());
-    if (slot.taken == slot.parked.size()) slot.drop_taken();
     if (!whole) return false;
     ++slot.left;
   }

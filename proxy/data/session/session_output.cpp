@@ -16,7 +16,7 @@ constexpr state::Nanos kPatience = 500 * state::kMillisecond;
 constexpr state::Nanos kSpareLife = state::kSecond;
 // Replies are withheld for so many times as long as they have taken, within these bounds: where
 // servers are busy, they also differ by more.
-constexpr state::Nanos kTimesAsLong = 2;
+constexpr state::Nanos kTimesAsLong = 4;
 constexpr state::Nanos kLeastWithheld = 250 * state::kMicrosecond;
 constexpr state::Nanos kMostWithheld = 5 * state::kMillisecond;
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 
@@ -77,6 +78,25 @@ TEST(Slot, TagIsBetweenTheFirstBraceAndTheFirstThatClosesIt) {
   EXPECT_EQ(hashed_part("}a{b}"), "b");
   for (const std::string_view whole : {"foo{}{bar}", "{}", "{", "}", "a{b", "a}b", "", "{}x"}) {
     EXPECT_EQ(hashed_part(whole), whole);
+  }
+}
+
+// Whether a tag begins is found out while bytes are folded, in strides: every place of the braces.
+TEST(Slot, IsThatOfTheHashedPartWhereverBracesStand) {
+  for (std::size_t length = 0; length <= 26; ++length) {
+    for (std::size_t open = 0; open <= length; ++open) {
+      for (std::size_t close = 0; close <= length; ++close) {
+        std::string key;
+        for (std::size_t i = 0; i < length; ++i) key += static_cast<char>(i * 151 + 0x7b + length);
+        std::replace_if(
+            key.begin(), key.end(), [](char c) { return c == '{' || c == '}'; }, 'z');
+        if (open < length) key[open] = '{';
+        if (close < length) key[close] = '}';
+        const resp::ExactBytes exact(key);
+        ASSERT_EQ(slot_of(exact.view()), slow_crc16(hashed_part(key)) % kSlotCount)
+            << length << " bytes, braces at " << open << " and " << close;
+      }
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,14 @@ class ReadinessTest : public ::testing::Test {
 
   boost::asio::io_context io_;
   std::vector<Readiness::Event> seen_;
+  std::vector<std::size_t> looks_;  // how many events each has found
+  std::size_t most_looks_ = 0;
+  std::function<void()> on_look_;
   Readiness set_{io_, [this](std::span<const Readiness::Event> events) {
                    seen_.assign(events.begin(), events.end());
-                   return false;
+                   looks_.push_back(events.size());
+                   if (on_look_) on_look_();
+                   return looks_.size() < most_looks_;
                  }};
   int ends_[2] = {-1, -1};
 };
@@ -97,6 +103,21 @@ TEST_F(ReadinessTest, ASocketClosedBothWaysIsBrokenWhateverIsWaitedFor) {
   ::close(ends_[1]);
   ends_[1] = -1;
   EXPECT_EQ(turn(), "b");
+}
+
+TEST_F(ReadinessTest, LooksAgainAsLongAsItIsTold) {
+  watch({.read = true});
+  peer_says("x");
+  most_looks_ = 3;
+  on_look_ = [this] {
+    char c = 0;
+    if (looks_.size() != 2) return;
+    ASSERT_EQ(::recv(ends_[0], &c, 1, 0), 1);
+  };
+  EXPECT_EQ(turn(), "");
+  EXPECT_EQ(looks_, (std::vector<std::size_t>{1, 1, 0})) << "all in one turn";
+  EXPECT_EQ(turn(), "") << "a turn begins with an event";
+  EXPECT_EQ(looks_.size(), 3u);
 }
 
 TEST_F(ReadinessTest, ADescriptorThatIsNoneIsRefused) {

@@ -157,6 +157,47 @@ TEST_F(RegistryTest, WhoTracksIsToldThatSlotsHaveOtherOwners) {
   EXPECT_EQ(heard_by(other), "");
 }
 
+TEST_F(RegistryTest, RepliesAreWithheldUntilTheOtherServersAreIn) {
+  using enum Client::Output;
+  publish(route::cluster_of({{0}, {1}}));
+  const std::uint32_t worker = 0;
+  const Requester name = registry(worker).reserve();
+  const auto session = std::make_unique<Session>(context_, name, ClientState{});
+  const auto client = std::make_shared<CrowdMember>(*session);
+  registry(worker).add(name, client);
+  const auto reply = [&](std::uint64_t slot, std::string_view bytes) {
+    registry(worker).on_replies({name.session, name.generation, slot}, {bytes}, state::now());
+    registry(worker).on_batch_end();
+  };
+  const auto ask = [&] { (void)session->process(requests("GET b|GET a"), state::now()); };
+  const auto served = [&] { return std::exchange(client->served_, {}); };
+
+  ask();
+  reply(1, bulk("b"));
+  EXPECT_EQ(served(), std::vector{kWithheld});
+  reply(2, bulk("a"));
+  EXPECT_EQ(served(), std::vector{kWritten}) << "together";
+  EXPECT_EQ(heard_by(*session), bulk("b") + bulk("a"));
+
+  ask();
+  reply(3, bulk("b"));
+  EXPECT_EQ(served(), std::vector{kWithheld});
+  io_.restart();
+  while (client->served_.empty() && io_.run_one() > 0) continue;
+  EXPECT_EQ(served(), std::vector{kWritten}) << "its moment is over";
+  EXPECT_EQ(heard_by(*session), bulk("b"));
+  reply(4, bulk("a"));
+  EXPECT_EQ(served(), std::vector{kWritten});
+
+  ask();
+  reply(5, bulk("b"));
+  EXPECT_EQ(served(), std::vector{kWithheld});
+  registry(worker).remove(name);
+  io_.restart();
+  io_.run();
+  EXPECT_TRUE(served().empty()) << "it has left";
+}
+
 TEST_F(RegistryTest, AMonitorLineReachesEveryMonitor) {
   Session& near = join(0);
   Session& far = join(1);

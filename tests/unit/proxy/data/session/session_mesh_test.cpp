@@ -37,6 +37,38 @@ TEST_F(SessionMesh, OneServersCommandsAreOneRun) {
   expect_at_rest();
 }
 
+TEST_F(SessionMesh, WhatOneServerSaidIsWithheldForAMomentForTheOthers) {
+  say("GET b|GET c");
+  EXPECT_EQ(session_->withheld_until(now_), 0) << "there is nothing to withhold";
+  now_ += 40 * state::kMicrosecond;
+  reply_from(0, bulk("b"));
+  EXPECT_EQ(session_->withheld_until(now_), now_ + 250 * state::kMicrosecond) << "at least";
+  now_ += 960 * state::kMicrosecond;
+  EXPECT_EQ(session_->withheld_until(now_), now_ + 4 * state::kMillisecond)
+      << "servers that take longer are waited for longer";
+  now_ += state::kSecond;
+  EXPECT_EQ(session_->withheld_until(now_), now_ + 5 * state::kMillisecond) << "at most";
+  reply_from(1, bulk("c"));
+  EXPECT_EQ(session_->withheld_until(now_), 0) << "all is there";
+  EXPECT_EQ(heard(), bulk("b") + bulk("c"));
+  expect_at_rest();
+}
+
+TEST_F(SessionMesh, NothingLargeIsWithheldNorWhatOneServerSaysAlone) {
+  const std::string large = bulk(std::string(20'000, 'x'));
+  say("GET b|GET c");
+  reply_from(0, large);
+  EXPECT_EQ(session_->withheld_until(now_), 0);
+  reply_from(1, bulk("c"));
+  EXPECT_EQ(heard(), large + bulk("c"));
+  say("GET b|GET {b}2");
+  reply_from(0, bulk("b"));
+  EXPECT_EQ(session_->withheld_until(now_), 0) << "the rest may take its time";
+  reply_from(0, bulk("b2"));
+  EXPECT_EQ(heard(), bulk("b") + bulk("b2"));
+  expect_at_rest();
+}
+
 TEST_F(SessionMesh, LostWritesAreToldOfInTheirPlaces) {
   say("SET b 1|SET c 1|SET {b}2 1|SET {c}2 1");
   (void)sent_to(0);

@@ -52,6 +52,17 @@ TEST_F(MultiplexerTest, RequestsLeaveInOrderAndRepliesFindTheirs) {
   EXPECT_TRUE(mux_.idle());
 }
 
+TEST_F(MultiplexerTest, TellsWhereRepliesThatComeTogetherEnd) {
+  for (int i = 0; i < 4; ++i) read("<a>", 1);
+  (void)send_all();
+  EXPECT_EQ(reply("+1\r\n$2\r\nab\r\n*1\r\n:5\r\n"), Status::kOk);
+  EXPECT_THAT(sink_.ends_, ElementsAre(4u, 12u));
+  EXPECT_EQ(reply("$-1"), Status::kOk);
+  EXPECT_EQ(reply("\r\n"), Status::kOk);
+  EXPECT_THAT(sink_.ends_, IsEmpty());
+  EXPECT_EQ(sink_.frames_, 4u);
+}
+
 TEST_F(MultiplexerTest, SomeRepliesTellThatTheirCommandsWereExecuted) {
   const auto after = [this](std::string_view bytes) {
     ++now_;

@@ -17,6 +17,7 @@ class RecordingSink : public ReplySink {
                      std::string(replies.bytes));
     bytes_of(to) += replies.bytes;
     frames_ += replies.count();
+    ends_.assign(replies.ends.begin(), replies.ends.end());
   }
   void on_refused(const Requester& to, std::string_view frame, std::string_view request) override {
     calls_.push_back("refused " + name(to) + " [" + std::string(request) + "] " +
@@ -62,6 +63,7 @@ class RecordingSink : public ReplySink {
 
   Flow flow_ = Flow::kGoOn;
   std::uint64_t frames_ = 0;
+  std::vector<std::uint32_t> ends_;  // of the latest replies, see Replies
 
  private:
   static std::string name(const Requester& to) { return std::to_string(to.slot); }

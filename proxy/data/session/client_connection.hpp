@@ -42,6 +42,7 @@ class ClientConnection : public Client, public std::enable_shared_from_this<Clie
   Session& session() override { return session_; }
   void on_ready(bool readable, bool writable, bool broken, state::Nanos now) override;
   void service(state::Nanos now, Output output) override;
+  bool has_input() const override { return !unhandled_.empty() || !interest_.read; }
   void sweep(state::Nanos now) override;
   void close(state::DisconnectReason reason) override;
 

@@ -31,7 +31,9 @@ Requester Registry::reserve() {
 }
 
 void Registry::add(const Requester& name, std::shared_ptr<Client> client) {
-  places_[name.session].client = std::move(client);
+  Place& place = places_[name.session];
+  place.session = &client->session();
+  place.client = std::move(client);
   ++size_;
 }
 
@@ -42,6 +44,7 @@ void Registry::remove(const Requester& name) {
   withheld_.remove(name.session);
   // Ends last: what the client's end causes must find nobody under this name.
   const auto client = std::exchange(place.client, nullptr);
+  place.session = nullptr;
   if (client) --size_;
   free_.push_back(name.session);
 }
@@ -51,8 +54,7 @@ Session* Registry::find(const Requester& name) {
   Place& place = places_[name.session];
   const bool theirs =
       place.generation == name.generation || !state::holds(state::Invariant::kInv1LateReply);
-  if (!theirs || !place.client) return nullptr;
-  return &place.client->session();
+  return theirs ? place.session : nullptr;
 }
 
 void Registry::mark_dirty(std::uint32_t index) {
@@ -217,18 +219,19 @@ void Registry::serve_dirty() {
     serving_.swap(dirty_);
     now = state::now();
     for (const std::uint32_t index : serving_) {
-      places_[index].dirty = false;
-      const std::shared_ptr<Client> client = places_[index].client;
-      if (!client) continue;
-      const state::Nanos until = client->session().withheld_until(now);
+      Place& place = places_[index];
+      place.dirty = false;
+      if (place.session == nullptr) continue;
+      const state::Nanos until = place.session->withheld_until(now);
       if (until == 0) {
         withheld_.remove(index);
-        client->service(now, Client::Output::kWritten);
       } else {
         first = std::min(first, until);
         withheld_.add(index, until);
-        client->service(now, Client::Output::kWithheld);
+        if (!place.client->has_input()) continue;
       }
+      const std::shared_ptr<Client> client = place.client;  // it may leave
+      client->service(now, until == 0 ? Client::Output::kWritten : Client::Output::kWithheld);
     }
     serving_.clear();
   }

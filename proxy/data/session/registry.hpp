@@ -39,6 +39,8 @@ class Client {
   /// Something was delivered or a barrier fell: go on, write, close if it is time.
   enum class Output : std::uint8_t { kWritten, kWithheld };
   virtual void service(state::Nanos now, Output output) = 0;
+  /// Some of what it said is not handled yet, or it is not listened to at the moment.
+  virtual bool has_input() const = 0;
   /// Once a second.
   virtual void sweep(state::Nanos now) = 0;
   virtual void close(state::DisconnectReason reason) = 0;
@@ -140,6 +142,7 @@ class Registry : public ReplySink,
  private:
   struct Place {
     std::shared_ptr<Client> client;
+    Session* session = nullptr;  // the client's
     std::uint32_t generation = 1;
     bool dirty = false;
     bool watched = false;

@@ -331,6 +331,7 @@ class World::Client : public data::session::Client {
     collect(now);
     if (session_.take_wakeup() && !input_.empty()) run(now);
   }
+  bool has_input() const override { return true; }           // never withheld
   void on_ready(bool, bool, bool, state::Nanos) override {}  // there is no socket
   void sweep(state::Nanos) override {}
   void close(state::DisconnectReason) override { leave(); }

@@ -19,11 +19,13 @@ class CrowdMember : public Client {
   Session& session() override { return session_; }
   void on_ready(bool, bool, bool, state::Nanos) override {}
   void service(state::Nanos, Output output) override { served_.push_back(output); }
+  bool has_input() const override { return has_input_; }
   void sweep(state::Nanos) override {}
   void close(state::DisconnectReason reason) override { closed_.push_back(reason); }
 
   std::vector<state::DisconnectReason> closed_;
   std::vector<Output> served_;
+  bool has_input_ = true;
 
  private:
   Session& session_;

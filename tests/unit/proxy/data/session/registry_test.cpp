@@ -190,8 +190,9 @@ TEST_F(RegistryTest, RepliesAreWithheldUntilTheOtherServersAreIn) {
   EXPECT_EQ(served(), std::vector{kWritten});
 
   ask();
+  client->has_input_ = false;
   reply(5, bulk("b"));
-  EXPECT_EQ(served(), std::vector{kWithheld});
+  EXPECT_TRUE(served().empty()) << "it has nothing to go on with";
   registry(worker).remove(name);
   io_.restart();
   io_.run();

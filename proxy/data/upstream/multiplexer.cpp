@@ -59,24 +59,22 @@ void Multiplexer::submit(std::string_view request, const Requester& to, CommandC
       return;
     }
   }
-  Run run;
+  Run& run = pending_.push_back();
   run.to = to;
   run.unanswered = 1;
   run.bytes = request.size();
   run.sent_at = now;
   run.command_class = command_class;
   run.limit = limit;
-  pending_.push_back(run);
 }
 
 void Multiplexer::begin_large(const Requester& to, state::Nanos now) {
-  Run run;
+  Run& run = pending_.push_back();
   run.to = to;
   run.unanswered = 1;
   run.sent_at = now;
   run.limit = TimeLimit::kNone;
   run.large = true;
-  pending_.push_back(run);
   ++outstanding_;
 }
 

@@ -45,6 +45,7 @@ RouteTable::RouteTable() {
 void RouteTable::rebuild(Snapshot snapshot) {
   snapshot_ = std::move(snapshot);
   cluster_ = snapshot_->kind == state::TopologyKind::kCluster;
+  has_replicas_ = snapshot_->has_replicas();
   slots_ = snapshot_->slots.get();
   note_blocks();
   index_nodes();

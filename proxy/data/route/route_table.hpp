@@ -40,6 +40,8 @@ class RouteTable {
 
   const state::TopologySnapshot& snapshot() const { return *snapshot_; }
   bool cluster() const { return cluster_; }
+  /// Some shard has a replica.
+  bool has_replicas() const { return has_replicas_; }
 
   /// Never empty outside a cluster; indexed as TopologySnapshot::shards.
   const std::vector<ShardRoute>& shards() const { return shards_; }
@@ -97,6 +99,7 @@ class RouteTable {
 
   Snapshot snapshot_;
   bool cluster_ = false;
+  bool has_replicas_ = false;
   const state::SlotMap* slots_ = nullptr;                    // the snapshot's
   std::array<std::uint8_t, state::kSlots / kBlock> blocks_;  // whose all slots of a block are
   std::vector<ShardRoute> shards_;

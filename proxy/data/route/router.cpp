@@ -131,13 +131,13 @@ Destination route_in_cluster(const RouteTable& table, const command::Spec& spec,
                              const resp::Command& command, Sender sender,
                              std::vector<std::string_view>& keys, std::uint16_t key_slot) {
   const bool alone = sender == Sender::kAlone;
-  const Rules& rules = rules_of(spec);
   if (key_slot == kNoSlot) key_slot = key_slot_of(spec, command);
   if (key_slot != kNoSlot) {
     keys.push_back(command.arg(1));
-    return to_slot(table, key_slot, rules.replica_may_answer && alone);
+    return to_slot(table, key_slot,
+                   alone && table.has_replicas() && rules_of(spec).replica_may_answer);
   }
-  switch (rules.peculiarity) {
+  switch (rules_of(spec).peculiarity) {
     case Peculiarity::kScan:
       // Too few arguments: any node says so.
       if (alone && command.argc() > 1) return of_kind(DestinationKind::kScan);

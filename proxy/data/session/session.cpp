@@ -306,7 +306,8 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
   if (tracks) {
     names_scratch_.clear();
     const bool arity_ok = command::arity_ok(spec, command.argc());
-    if (arity_ok) effect = request::effect_of(spec, command, keys_scratch_, names_scratch_);
+    if (arity_ok && spec.effect != command::Effect::kNone)
+      effect = request::effect_of(spec, command, keys_scratch_, names_scratch_);
     // A read that the L1 could also answer must not be followed by an older answer of the L1.
     const bool newer = spec.cacheable != 0 && eligible_ && (extra.outruns || write_filter_.any());
     // Nor, where that is promised, by an older answer of a replica (I17): whatever but that replica

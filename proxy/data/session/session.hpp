@@ -399,6 +399,7 @@ class Session {
   void append_meshed(std::uint64_t sequence, Slot& slot, const Replies& replies);
   void append_piece(std::uint64_t sequence, Slot& slot, std::string_view bytes, bool last);
   bool release_meshed();
+  bool release_whole_mesh(Mesh& mesh);
 
   // session_ways.cpp: which server a command goes to
   /// What becomes of a command, before anything is staged for it.

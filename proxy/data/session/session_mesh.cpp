@@ -1,4 +1,8 @@
 // Which slot a command's reply belongs to, and the replies of several servers that leave by turns.
+#include <array>
+#include <cstring>
+#include <utility>
+
 #include "proxy/data/session/session.hpp"
 
 namespace pillion::data::session {
@@ -106,9 +110,45 @@ void Session::append_piece(std::uint64_t sequence, Slot& slot, std::string_view 
   slot.begun = !last && (streamed || !slot.meshed);
 }
 
+/// The usual end: all that is left of the mesh at the front is parked, and it is known where each
+/// reply ends. False: it is not so, and nothing has left.
+bool Session::release_whole_mesh(Mesh& mesh) {
+  struct Source {
+    const char* next;
+    const std::size_t* end;
+    std::size_t begin;
+  };
+  std::array<Source, 8> sources;
+  if (mesh.slots > sources.size()) return false;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < mesh.slots; ++i) {
+    const Slot& slot = slots_[i];
+    const bool whole = slot.unanswered == 0 && slot.errands == 0 && !slot.streamed &&
+                       slot.ends.size() - slot.passed == slot.commands - slot.left;
+    if (!whole) return false;
+    sources[i] = {slot.parked.data() + slot.taken, slot.ends.data() + slot.passed, slot.taken};
+    bytes += slot.parked.size() - slot.taken;
+  }
+  std::string& out = out_.tail();
+  const std::size_t before = out.size();
+  out.resize(before + bytes);
+  char* to = out.data() + before;
+  for (; mesh.left < mesh.order.size(); ++mesh.left) {
+    Source& source = sources[mesh.order[mesh.left]];
+    const std::size_t end = *source.end++;
+    const std::size_t length = end - std::exchange(source.begin, end);
+    std::memcpy(to, source.next, length);
+    source.next += length;
+    to += length;
+  }
+  parked_bytes_ -= bytes;
+  return true;
+}
+
 /// What may leave of the mesh at the front; true: all of it has left.
 bool Session::release_meshed() {
   Mesh& mesh = slots_.front_mesh();
+  if (release_whole_mesh(mesh)) return true;
   std::string& out = out_.tail();
   for (; mesh.left < mesh.order.size(); ++mesh.left) {
     Slot& slot = slots_[mesh.order[mesh.left]];

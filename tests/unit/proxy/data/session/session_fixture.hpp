@@ -51,6 +51,7 @@ class FakeLane : public upstream::Lane {
   std::uint64_t client_id() const override { return client_id_; }
   void start_relay(const Requester& to) override { mux_.start_relay(to); }
   bool congested() const override { return congested_; }
+  bool streaming() const override { return mux_.streaming(); }
   bool others_wait() const override { return mux_.others_wait(); }
   void resume() override { ++resumed_; }
   void close() override { fail({FailureKind::kClosed, "connection closed"}); }
@@ -74,6 +75,7 @@ class FakeLane : public upstream::Lane {
     failure_ = std::string(failure.detail);
     mux_.fail({failure.kind, failure_});
   }
+  bool idle() const { return mux_.idle(); }
   void lose() { fail({FailureKind::kClosed, "connection closed by the upstream"}); }
 
   upstream::ChannelKey key_;

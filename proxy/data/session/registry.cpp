@@ -33,6 +33,7 @@ Requester Registry::reserve() {
 void Registry::add(const Requester& name, std::shared_ptr<Client> client) {
   Place& place = places_[name.session];
   place.session = &client->session();
+  place.has_input = true;
   place.client = std::move(client);
   ++size_;
 }
@@ -135,7 +136,13 @@ void Registry::on_replies(const Requester& to, const Replies& replies, state::Na
   Session* session = find(to);
   if (session == nullptr) return;
   session->on_replies(to.slot, replies, now);
-  mark_dirty(to.session);
+  // Who waits for other servers' replies, and has said nothing more, is not served before those.
+  const state::Nanos until = places_[to.session].has_input ? 0 : session->withheld_until(now);
+  if (until == 0) {
+    mark_dirty(to.session);
+  } else if (until != Withheld::kNever) {
+    withhold(to.session, until);
+  }
 }
 
 void Registry::on_refused(const Requester& to, std::string_view frame, std::string_view request) {
@@ -213,39 +220,43 @@ void Registry::serve_dirty() {
   // next.
   if (serving_now_) return;
   serving_now_ = true;
-  state::Nanos first = Withheld::kNever;
-  state::Nanos now = 0;
   while (!dirty_.empty()) {
     serving_.swap(dirty_);
-    now = state::now();
+    const state::Nanos now = state::now();
     for (const std::uint32_t index : serving_) {
       Place& place = places_[index];
       place.dirty = false;
       if (place.session == nullptr) continue;
       const state::Nanos until = place.session->withheld_until(now);
-      if (until == 0) {
-        withheld_.remove(index);
+      const bool withheld = until != 0 && until != Withheld::kNever;
+      if (withheld) {
+        withhold(index, until);
       } else {
-        first = std::min(first, until);
-        withheld_.add(index, until);
-        if (!place.client->has_input()) continue;
+        withheld_.remove(index);
       }
       const std::shared_ptr<Client> client = place.client;  // it may leave
-      client->service(now, until == 0 ? Client::Output::kWritten : Client::Output::kWithheld);
+      client->service(now, withheld ? Client::Output::kWithheld : Client::Output::kWritten);
+      places_[index].has_input = client->has_input();
     }
     serving_.clear();
   }
   serving_now_ = false;
-  ring_before(first, now);
+  if (first_until_ != Withheld::kNever) set_alarm(state::now());
 }
 
-/// Has write_withheld() run by then, or little later.
-void Registry::ring_before(state::Nanos deadline, state::Nanos now) {
+void Registry::withhold(std::uint32_t index, state::Nanos until) {
+  first_until_ = std::min(first_until_, until);
+  withheld_.add(index, until);
+}
+
+/// Has write_withheld() run by the first deadline, or little later.
+void Registry::set_alarm(state::Nanos now) {
   // Setting a timer costs a call, so one that is set is good for those who come a little earlier.
   constexpr state::Nanos kLittle = 100 * state::kMicrosecond;
-  if (deadline == Withheld::kNever || alarm_at_ - kLittle <= deadline) return;
-  alarm_at_ = deadline;
-  turn_end_.after(deadline - now, [this] { write_withheld(); });
+  const state::Nanos first = std::exchange(first_until_, Withheld::kNever);
+  if (first == Withheld::kNever || alarm_at_ - kLittle <= first) return;
+  alarm_at_ = first;
+  turn_end_.after(first - now, [this] { write_withheld(); });
 }
 
 void Registry::write_withheld() {
@@ -258,7 +269,8 @@ void Registry::write_withheld() {
   }
   due_.clear();
   serve_dirty();
-  ring_before(withheld_.next(), now);
+  first_until_ = withheld_.next();
+  set_alarm(now);
 }
 
 void Registry::on_uncongested() {

@@ -143,6 +143,7 @@ class Registry : public ReplySink,
   struct Place {
     std::shared_ptr<Client> client;
     Session* session = nullptr;  // the client's
+    bool has_input = true;       // as of its latest service
     std::uint32_t generation = 1;
     bool dirty = false;
     bool watched = false;
@@ -160,7 +161,8 @@ class Registry : public ReplySink,
 
   void flush() override;
   void serve_dirty();
-  void ring_before(state::Nanos deadline, state::Nanos now);
+  void withhold(std::uint32_t index, state::Nanos until);
+  void set_alarm(state::Nanos now);
   void write_withheld();
 
   /// Null when the name's session has left.
@@ -188,7 +190,8 @@ class Registry : public ReplySink,
   std::vector<std::uint32_t> serving_;
   bool serving_now_ = false;
   Withheld withheld_;
-  state::Nanos alarm_at_ = Withheld::kNever;  // write_withheld() runs then
+  state::Nanos first_until_ = Withheld::kNever;  // of those withheld since the alarm was set
+  state::Nanos alarm_at_ = Withheld::kNever;     // write_withheld() runs then
   std::vector<std::uint32_t> due_;
   std::vector<std::uint32_t> watched_;
   std::unordered_map<fill::FenceId, Fence> fences_;

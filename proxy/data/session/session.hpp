@@ -55,6 +55,7 @@
 #include "proxy/data/session/tracking_state.hpp"
 #include "proxy/data/session/transaction.hpp"
 #include "proxy/data/session/ways.hpp"
+#include "proxy/data/session/withheld.hpp"
 #include "proxy/net/write_queue.hpp"
 
 namespace pillion::data::session {
@@ -126,7 +127,7 @@ class Session {
   /// All is answered, and written.
   bool owes_nothing() const { return slots_.empty() && out_.empty(); }
   /// The rest of a pipeline's replies comes from another server than what has come: to be written
-  /// together with that, or then at the latest. 0: at once.
+  /// together with that, or then at the latest. 0: at once; kNever: there is nothing to write yet.
   state::Nanos withheld_until(state::Nanos now) const;
   /// May wait for ever for the upstream: nothing to finish for a client that left.
   bool waits_forever() const { return relay_ || blocking_; }

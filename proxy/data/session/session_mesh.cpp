@@ -148,6 +148,10 @@ bool Session::release_whole_mesh(Mesh& mesh) {
 /// What may leave of the mesh at the front; true: all of it has left.
 bool Session::release_meshed() {
   Mesh& mesh = slots_.front_mesh();
+  const Slot& leading = slots_.leading();
+  if (leading.parked.empty() && leading.left == leading.commands - leading.unanswered &&
+      mesh.left < mesh.order.size())
+    return false;
   if (release_whole_mesh(mesh)) return true;
   std::string& out = out_.tail();
   for (; mesh.left < mesh.order.size(); ++mesh.left) {

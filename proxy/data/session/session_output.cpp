@@ -29,8 +29,10 @@ std::size_t Session::bytes_ahead(std::uint64_t sequence) const {
 }
 
 state::Nanos Session::withheld_until(state::Nanos now) const {
-  if (out_.empty() || out_.size() >= kShareFrom || aborted_) return 0;
-  if (slots_.empty() || !slots_.leading().meshed) return 0;
+  if (slots_.empty() || !slots_.leading().meshed || aborted_) return 0;
+  const std::size_t bytes = out_.size();
+  if (bytes >= kShareFrom) return 0;
+  if (bytes == 0) return Withheld::kNever;
   return now +
          std::clamp(kTimesAsLong * (now - slots_.leading().started), kLeastWithheld, kMostWithheld);
 }

@@ -186,11 +186,11 @@ TEST_F(RegistryTest, RepliesAreWithheldUntilTheOtherServersAreIn) {
   while (client->served_.empty() && io_.run_one() > 0) continue;
   EXPECT_EQ(served(), std::vector{kWritten}) << "its moment is over";
   EXPECT_EQ(heard_by(*session), bulk("b"));
+  client->has_input_ = false;
   reply(4, bulk("a"));
   EXPECT_EQ(served(), std::vector{kWritten});
 
   ask();
-  client->has_input_ = false;
   reply(5, bulk("b"));
   EXPECT_TRUE(served().empty()) << "it has nothing to go on with";
   registry(worker).remove(name);

@@ -39,7 +39,7 @@ TEST_F(SessionMesh, OneServersCommandsAreOneRun) {
 
 TEST_F(SessionMesh, WhatOneServerSaidIsWithheldForAMomentForTheOthers) {
   say("GET b|GET c");
-  EXPECT_EQ(session_->withheld_until(now_), 0) << "there is nothing to withhold";
+  EXPECT_EQ(session_->withheld_until(now_), Withheld::kNever) << "there is nothing to withhold";
   now_ += 40 * state::kMicrosecond;
   reply_from(0, bulk("b"));
   EXPECT_EQ(session_->withheld_until(now_), now_ + 250 * state::kMicrosecond) << "at least";

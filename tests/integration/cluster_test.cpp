@@ -525,6 +525,27 @@ TEST_F(ClusterThatGoesOn, SlowNodeDelaysOnlyThoseWhoNeedIt) {
   EXPECT_TRUE(eventually([&] { return needing[0]("SET", key_in_slot(10), "v").is_ok(); }, 3s));
 }
 
+TEST_F(ClusterThatGoesOn, WhatStandsBeforeASlowNodesCommandIsAnsweredAtOnce) {
+  start(without_cache());
+  RespClient client = pillion->client();
+  const std::string slow = key_in_slot(10);
+  const std::string swift = key_in_slot(16'000);
+  ASSERT_TRUE(client("SET", slow, "s").is_ok());
+  ASSERT_TRUE(client("SET", swift, "f").is_ok());
+  cluster.node(0).pause();
+  std::string commands;
+  append_command(commands, {"GET", swift});
+  append_command(commands, {"GET", slow});
+  append_command(commands, {"GET", swift});
+  client.send_raw(commands);
+  // Withheld for a moment, to be written with the others; it must not be for as long as they take.
+  EXPECT_EQ(client.read(500ms), "f");
+  EXPECT_THROW(client.read(100ms), std::exception) << "the next is the slow node's";
+  cluster.node(0).resume();
+  EXPECT_EQ(client.read(), "s");
+  EXPECT_EQ(client.read(), "f");
+}
+
 TEST_F(ClusterThatGoesOn, PipelineKeepsItsOrderAcrossNodesOneOfWhichIsSlow) {
   start(without_cache());
   RespClient client = pillion->client();

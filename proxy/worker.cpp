@@ -348,8 +348,8 @@ bool Worker::on_look(std::span<const net::Readiness::Event> events) {
   }
   registry_.on_ready(events, now);
   turn_end_.end_look();
-  // While many clients speak, others have spoken by now: a write upstream costs as much as dozens of
-  // commands in it, so it waits for theirs, for a moment.
+  // While many clients speak, others have spoken by now: a write upstream costs as much as dozens
+  // of commands in it, so it waits for theirs, for a moment.
   if (events.size() >= kMany && turn_end_.waiting() && state::now() - latest_turn_ < kLongestTurn)
     return true;
   turn_end_.end();

@@ -47,6 +47,7 @@
 #include "proxy/data/route/router.hpp"
 #include "proxy/data/session/client_list.hpp"
 #include "proxy/data/session/client_state.hpp"
+#include "proxy/data/session/errand.hpp"
 #include "proxy/data/session/local_commands.hpp"
 #include "proxy/data/session/monitor_filter.hpp"
 #include "proxy/data/session/reply_slots.hpp"
@@ -423,32 +424,6 @@ class Session {
   state::EndpointId endpoint_for(const command::Spec& spec, const resp::Command& command);
 
   // session_errands.cpp: commands that travel by themselves
-  struct Errand {
-    std::uint16_t number = 0;  // in the high bits of its requester's slot
-    std::uint64_t slot = 0;
-    std::size_t offset = 0;                   // where its reply belongs in the slot's parked bytes
-    std::uint32_t part = 0;                   // of the slot's fan-out
-    std::uint16_t key_slot = route::kNoSlot;  // of a cluster
-    std::string request;
-    mutable std::optional<std::vector<cache::NameHash>> own_names{};  // see names_of()
-    CommandClass command_class = CommandClass::kRead;
-    TimeLimit limit = TimeLimit::kCommand;
-    bool alone = false;    // needs a connection of its own
-    bool caching = false;  // see announce_caching()
-    bool detour = false;   // was refused or lost: nothing else is begun meanwhile
-    std::vector<cache::NameHash> names;
-    state::Nanos send_at = 0;  // 0: on its way
-    route::Attempts attempts;
-    state::EndpointId endpoint = state::kNoEndpoint;  // next or latest; kNoEndpoint: to be routed
-    bool asking = false;
-    bool of_replica = false;                      // `endpoint` was chosen as a replica
-    std::uint64_t rotations = 0;                  // of the director, when it was
-    state::EndpointId node = state::kNoEndpoint;  // whose own answer it has to be
-    WayId way = kNoWay;                           // counts there
-    std::shared_ptr<upstream::Lane> lane;
-    std::string reply;  // what has come of it
-    std::string error;  // what the client gets when nothing better comes
-  };
   using Errands = std::vector<std::unique_ptr<Errand>>;
   Errand& new_errand(std::uint64_t sequence, Slot& slot, std::string_view request);
   Errand& new_errand(std::uint64_t sequence, Slot& slot, std::string_view request,
@@ -467,9 +442,6 @@ class Session {
                    DoneBy by = DoneBy::kNobody, bool clean = true);
   void end_errand(Errand& errand, std::string_view reply, state::Nanos now, DoneBy by, bool clean);
   bool depend(const Errand& one, const Errand& other) const;
-  static bool either_writes(const Errand& one, const Errand& other);
-  static bool share_a_key(const Errand& one, const Errand& other);
-  static const std::vector<cache::NameHash>& names_of(const Errand& errand);
   bool overtaken(const Errand& errand) const;
   bool waits_behind(const Errand& errand, const upstream::Lane* lane) const;
   void forget_errand_lane(Errand& errand, bool clean, state::Nanos now);

@@ -37,14 +37,14 @@ std::uint64_t sequence_of(std::uint64_t slot) {
 
 }  // namespace
 
-Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::string_view request) {
+Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::string_view request) {
   return new_errand(
       sequence, slot, request,
       context_.director.cluster() ? context_.director.destination(request).slot : route::kNoSlot);
 }
 
-Session::Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::string_view request,
-                                     std::uint16_t key_slot) {
+Errand& Session::new_errand(std::uint64_t sequence, Slot& slot, std::string_view request,
+                            std::uint16_t key_slot) {
   auto errand = std::make_unique<Errand>();
   do {
     errand->number = ++next_errand_;
@@ -75,7 +75,7 @@ void Session::take_over(Errand& errand, Slot& slot) const {
 }
 
 /// The command of the slot that was answered just now leaves its lane, to be asked elsewhere.
-Session::Errand& Session::set_out(std::uint64_t sequence, Slot& slot, std::string_view request) {
+Errand& Session::set_out(std::uint64_t sequence, Slot& slot, std::string_view request) {
   leave_way(slot.way, 1);
   Errand& errand = new_errand(sequence, slot, request);
   make_detour(errand);
@@ -87,7 +87,7 @@ Requester Session::requester_of(const Errand& errand) const {
   return requester(errand.slot | (std::uint64_t{errand.number} << kNumberShift));
 }
 
-Session::Errand* Session::find_errand(const Requester& to) {
+Errand* Session::find_errand(const Requester& to) {
   const std::uint64_t number = to.slot >> kNumberShift;
   if (number == 0) return nullptr;
   for (const auto& errand : errands_) {
@@ -302,7 +302,7 @@ void Session::end_errand(Errand& errand, std::string_view reply, state::Nanos no
 /// What a replica could not answer was read from another server, and is newer than that replica may
 /// be (I17).
 void Session::note_read_elsewhere(const Errand& errand, state::Nanos now) {
-  for (const cache::NameHash name : names_of(errand))
+  for (const cache::NameHash name : errand.own_names())
     context_.invalidator.on_read_elsewhere(name, now);
 }
 
@@ -316,30 +316,6 @@ bool Session::depend(const Errand& one, const Errand& other) const {
   }
   return either_writes(one, other) ||
          (share_a_key(one, other) && state::holds(state::Invariant::kI17Monotone));
-}
-
-bool Session::share_a_key(const Errand& one, const Errand& other) {
-  const auto& keys = names_of(one);
-  const auto& others = names_of(other);
-  return std::any_of(keys.begin(), keys.end(), [&](cache::NameHash key) {
-    return std::find(others.begin(), others.end(), key) != others.end();
-  });
-}
-
-/// Of its request; hashed when it is first asked for, as few errands ever meet another.
-const std::vector<cache::NameHash>& Session::names_of(const Errand& errand) {
-  if (errand.own_names) return *errand.own_names;
-  std::vector<cache::NameHash>& names = errand.own_names.emplace();
-  resp::RequestParser parser;
-  if (parser.parse(errand.request) != resp::RequestParser::Result::kCommand) return names;
-  std::vector<std::string_view> keys;
-  (void)command::keys_of(command::row_of(parser.command()), parser.command(), keys);
-  for (const std::string_view key : keys) names.push_back(cache::hash_name(key));
-  return names;
-}
-
-bool Session::either_writes(const Errand& one, const Errand& other) {
-  return one.command_class == CommandClass::kWrite || other.command_class == CommandClass::kWrite;
 }
 
 /// A later one that depends on this one is under way: it may be done where this one was refused.

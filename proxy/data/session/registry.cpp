@@ -136,8 +136,10 @@ void Registry::on_replies(const Requester& to, const Replies& replies, state::Na
   Session* session = find(to);
   if (session == nullptr) return;
   session->on_replies(to.slot, replies, now);
+  const Place& place = places_[to.session];
+  if (place.session == nullptr) return;  // it has left
   // Who waits for other servers' replies, and has said nothing more, is not served before those.
-  const state::Nanos until = places_[to.session].has_input ? 0 : session->withheld_until(now);
+  const state::Nanos until = place.has_input ? 0 : session->withheld_until(now);
   if (until == 0) {
     mark_dirty(to.session);
   } else if (until != Withheld::kNever) {

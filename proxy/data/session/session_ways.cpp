@@ -9,27 +9,16 @@
 #include "proxy/state/invariant.hpp"
 
 namespace pillion::data::session {
-namespace {
-
-// Which of several lanes to a server is best changes as others use them, but not that fast.
-constexpr state::Nanos kPickAgain = 10 * state::kMillisecond;
-
-}  // namespace
-
 /// The way to an endpoint: its lane stays the same while commands of ours are on it, so that they
 /// are done in their order. What is still counted on a lane that ended is lost with it.
 Way& Session::way_to(state::EndpointId endpoint) {
   Way& way = ways_.to(endpoint);
-  const bool tracks = tracks_in_cluster();
-  const auto another_may_be_better = [&] {
-    return way.unanswered == 0 &&
-           (tracks || now_ - way.picked_at >= kPickAgain || way.lane->streaming());
-  };
-  if (way.lane == nullptr || !way.lane->accepts_commands() || another_may_be_better()) {
-    const TrackedNode* const tracker = tracks ? tracking_.find(endpoint) : nullptr;
+  // Which one is asked anew, for what a lane is for may have changed as well: a SELECT that was
+  // queued in a transaction is another database's from its EXEC on.
+  if (way.unanswered == 0 || !way.lane->accepts_commands()) {
+    const TrackedNode* const tracker = tracks_in_cluster() ? tracking_.find(endpoint) : nullptr;
     way.lane =
         tracker != nullptr ? tracker->lane : context_.lanes.pick(channel_key(endpoint), now_);
-    way.picked_at = tracker != nullptr ? Way::kNotShared : now_;
   }
   return way;
 }

@@ -8,7 +8,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <vector>
 
@@ -22,11 +21,8 @@ struct Way {
   WayId id = kNoWay;
   state::EndpointId endpoint = state::kNoEndpoint;
   std::shared_ptr<upstream::Lane> lane;  // null until it was asked for
-  // When that was; kNotShared: a lane of the client's own, asked for anew each time.
-  static constexpr state::Nanos kNotShared = std::numeric_limits<state::Nanos>::min() / 2;
-  state::Nanos picked_at = kNotShared;
-  std::uint32_t unanswered = 0;  // commands of ours on it
-  std::uint64_t slot = 0;        // sequence of the slot that its latest command is in
+  std::uint32_t unanswered = 0;          // commands of ours on it
+  std::uint64_t slot = 0;                // sequence of the slot that its latest command is in
 };
 
 class Ways {
@@ -53,7 +49,6 @@ class Ways {
       way.id = issued_ + static_cast<WayId>(place);
       way.endpoint = endpoint;
       way.lane = nullptr;
-      way.picked_at = Way::kNotShared;
       way.unanswered = 0;
     }
     return way;

@@ -75,7 +75,8 @@ class Connection : public Lane,
   void start_relay(const Requester& to) override { mux_.start_relay(to); }
 
   bool congested() const override { return mux_.unwritten_bytes() > kHighWater; }
-  bool streaming() const override { return mux_.streaming(); }
+  /// A large reply is under way: new commands belong elsewhere.
+  bool streaming() const { return mux_.streaming(); }
   bool others_wait() const override { return mux_.others_wait(); }
   bool idle() const { return mux_.idle(); }
   std::uint64_t outstanding() const { return mux_.outstanding(); }

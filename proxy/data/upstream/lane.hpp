@@ -46,8 +46,6 @@ class Lane {
 
   /// More is staged than the upstream takes: wait for ReplySink::on_uncongested.
   virtual bool congested() const = 0;
-  /// A large reply is under way: new commands had better go elsewhere.
-  virtual bool streaming() const = 0;
   /// Other requesters wait behind the reply under way.
   virtual bool others_wait() const = 0;
   /// Reads on after a sink said Flow::kPause.

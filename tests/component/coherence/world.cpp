@@ -113,7 +113,6 @@ class World::Lane : public data::upstream::Lane {
   std::uint64_t client_id() const override { return 0; }
   void start_relay(const data::Requester& to) override { mux_.start_relay(to); }
   bool congested() const override { return false; }
-  bool streaming() const override { return mux_.streaming(); }
   bool others_wait() const override { return mux_.others_wait(); }
   void resume() override {}
   void close() override {

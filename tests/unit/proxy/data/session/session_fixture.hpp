@@ -51,7 +51,6 @@ class FakeLane : public upstream::Lane {
   std::uint64_t client_id() const override { return client_id_; }
   void start_relay(const Requester& to) override { mux_.start_relay(to); }
   bool congested() const override { return congested_; }
-  bool streaming() const override { return mux_.streaming(); }
   bool others_wait() const override { return mux_.others_wait(); }
   void resume() override { ++resumed_; }
   void close() override { fail({FailureKind::kClosed, "connection closed"}); }

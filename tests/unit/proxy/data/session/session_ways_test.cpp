@@ -105,6 +105,18 @@ TEST_F(SessionWays, IdentityAndDatabaseForgetTheWays) {
   EXPECT_EQ(sent_to(0), "SET b 1");
 }
 
+TEST_F(SessionWays, WhatFollowsASelectInATransactionGoesToItsDatabase) {
+  state::TopologySnapshot one = route::replicated({0});
+  one.redis_version = "7.0.15";
+  publish(one);
+  say("SET b 1");
+  reply_from(0, "+OK\r\n");
+  say("MULTI|SELECT 3|EXEC");
+  answer(leased(), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+  say("SET b 2");
+  EXPECT_EQ(lanes_.shared(key(3)).sent(), "SET b 2");
+}
+
 TEST_F(SessionWays, CrossSlotIsRefusedInRedissWords) {
   say("RENAME b c|PING");
   EXPECT_EQ(heard(), "-CROSSSLOT Keys in request don't hash to the same slot\r\n+PONG\r\n");

@@ -9,6 +9,7 @@
 #include "proxy/state/invariant.hpp"
 
 namespace pillion::data::session {
+
 /// The way to an endpoint: its lane stays the same while commands of ours are on it, so that they
 /// are done in their order. What is still counted on a lane that ended is lost with it.
 Way& Session::way_to(state::EndpointId endpoint) {

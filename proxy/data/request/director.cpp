@@ -27,12 +27,11 @@ bool same_owners(const state::TopologySnapshot& one, const state::TopologySnapsh
 }  // namespace
 
 void Director::on_topology(route::RouteTable::Snapshot snapshot) {
-  const bool has_replicas = snapshot->has_replicas();
   if (!same_owners(table_.snapshot(), *snapshot)) ++owners_version_;
   alone_ = snapshot->kind == state::TopologyKind::kStandalone;
   table_.rebuild(std::move(snapshot));
   selector_.update(table_);
-  asks_replicas_ = options_.replicas && has_replicas && links_ != nullptr;
+  asks_replicas_ = options_.replicas && table_.has_replicas() && links_ != nullptr;
   simple_ = !table_.cluster() && !asks_replicas_;
 }
 

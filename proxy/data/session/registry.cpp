@@ -243,7 +243,7 @@ void Registry::serve_dirty() {
     serving_.clear();
   }
   serving_now_ = false;
-  if (first_until_ != Withheld::kNever) set_alarm(state::now());
+  set_alarm();
 }
 
 void Registry::withhold(std::uint32_t index, state::Nanos until) {
@@ -252,13 +252,13 @@ void Registry::withhold(std::uint32_t index, state::Nanos until) {
 }
 
 /// Has write_withheld() run by the first deadline, or little later.
-void Registry::set_alarm(state::Nanos now) {
+void Registry::set_alarm() {
   // Setting a timer costs a call, so one that is set is good for those who come a little earlier.
   constexpr state::Nanos kLittle = 100 * state::kMicrosecond;
   const state::Nanos first = std::exchange(first_until_, Withheld::kNever);
-  if (first == Withheld::kNever || alarm_at_ - kLittle <= first) return;
+  if (alarm_at_ - kLittle <= first) return;
   alarm_at_ = first;
-  turn_end_.after(first - now, [this] { write_withheld(); });
+  turn_end_.after(first - state::now(), [this] { write_withheld(); });
 }
 
 void Registry::write_withheld() {
@@ -272,7 +272,7 @@ void Registry::write_withheld() {
   due_.clear();
   serve_dirty();
   first_until_ = withheld_.next();
-  set_alarm(now);
+  set_alarm();
 }
 
 void Registry::on_uncongested() {

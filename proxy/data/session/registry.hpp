@@ -162,7 +162,7 @@ class Registry : public ReplySink,
   void flush() override;
   void serve_dirty();
   void withhold(std::uint32_t index, state::Nanos until);
-  void set_alarm(state::Nanos now);
+  void set_alarm();
   void write_withheld();
 
   /// Null when the name's session has left.

@@ -357,15 +357,7 @@ Session::Step Session::forward(const command::Spec& spec, const resp::Command& c
       sequence = slots_.back_sequence();
       slot->action = extra.action;
       slot->note = std::move(extra.note);
-      slot->effect = effect.kind;
-      slot->needs_fence = effect.kind == request::EffectKind::kUnknown;
-      slot->keys = effect.keys;
-      slot->discard = discard;
-      slot->script = sending.script;
-      slot->command_class = sending.command_class;
-      slot->way = sending.way;
-      slot->endpoint = sending.endpoint;
-      slot->beside = sending.beside;
+      describe(*slot, effect, sending, discard);
       slot->caching = tracking_.caching;
     }
     if (sending.script) count_script();

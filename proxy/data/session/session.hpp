@@ -397,6 +397,8 @@ class Session {
   }
 
   // session_mesh.cpp: replies of several servers by turns
+  static void describe(Slot& slot, const request::Effect& effect, const Sending& sending,
+                       bool discard);
   PlaceForReply lane_slot(const request::Effect& effect, const Sending& sending);
   void append_meshed(std::uint64_t sequence, Slot& slot, const Replies& replies);
   void append_piece(std::uint64_t sequence, Slot& slot, std::string_view bytes, bool last);

@@ -36,6 +36,20 @@ class Likeness {
 
 }  // namespace
 
+/// What a fresh slot has of the first command in it.
+void Session::describe(Slot& slot, const request::Effect& effect, const Sending& sending,
+                       bool discard) {
+  slot.effect = effect.kind;
+  slot.needs_fence = effect.kind == request::EffectKind::kUnknown;
+  slot.keys = effect.keys;
+  slot.discard = discard;
+  slot.script = sending.script;
+  slot.command_class = sending.command_class;
+  slot.way = sending.way;
+  slot.endpoint = sending.endpoint;
+  slot.beside = sending.beside;
+}
+
 /// The slot that the next command of a lane is answered in: the last one, or one of its mesh, when
 /// it is of the same kind.
 Session::PlaceForReply Session::lane_slot(const request::Effect& effect, const Sending& sending) {
@@ -69,15 +83,7 @@ Session::PlaceForReply Session::lane_slot(const request::Effect& effect, const S
                       : new_slot(Slot::State::kUpstream);
   if (way != nullptr) way->slot = slots_.back_sequence();
   slot.likeness = likeness.bits();
-  slot.effect = effect.kind;
-  slot.needs_fence = effect.kind == request::EffectKind::kUnknown;
-  slot.keys = effect.keys;
-  slot.discard = discard;
-  slot.script = sending.script;
-  slot.command_class = sending.command_class;
-  slot.way = sending.way;
-  slot.endpoint = sending.endpoint;
-  slot.beside = sending.beside;
+  describe(slot, effect, sending, discard);
   return {slot, slots_.back_sequence()};
 }
 

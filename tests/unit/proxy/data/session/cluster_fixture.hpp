@@ -101,7 +101,6 @@ class SpreadFixture : public SessionFixture {
   /// Nobody can be reached at that endpoint.
   void take_down(EndpointId endpoint) {
     auto& lane = lanes_.shared_[key_to(endpoint)];
-    if (lane && lane->idle()) lane->alive_ = false;
     lane = std::make_shared<FakeLane>(*this, key_to(endpoint), now_);
     lane->alive_ = false;
     lanes_.down_.insert(endpoint);

@@ -74,7 +74,6 @@ class FakeLane : public upstream::Lane {
     failure_ = std::string(failure.detail);
     mux_.fail({failure.kind, failure_});
   }
-  bool idle() const { return mux_.idle(); }
   void lose() { fail({FailureKind::kClosed, "connection closed by the upstream"}); }
 
   upstream::ChannelKey key_;

@@ -7,6 +7,15 @@ namespace {
 class SessionWays : public SpreadFixture {
  protected:
   SessionWays() { three_primaries(); }
+
+  /// Instead of the cluster; there is a way to it afterwards.
+  void write_to_one_server() {
+    state::TopologySnapshot one = route::replicated({0});
+    one.redis_version = "7.0.15";
+    publish(one);
+    say("SET b 1");
+    reply_from(0, "+OK\r\n");
+  }
 };
 
 TEST_F(SessionWays, EveryCommandGoesToTheOwnerOfItsSlot) {
@@ -83,11 +92,7 @@ TEST_F(SessionWays, ALaneIsChosenAnewWhenAPermissionWasGiven) {
 }
 
 TEST_F(SessionWays, IdentityAndDatabaseForgetTheWays) {
-  state::TopologySnapshot one = route::replicated({0});
-  one.redis_version = "7.0.15";
-  publish(one);
-  say("SET b 1");
-  reply_from(0, "+OK\r\n");
+  write_to_one_server();
   say("SELECT 3|SET b 1");
   FakeLane& third = lanes_.shared(key(3));
   EXPECT_EQ(third.sent(), "SELECT 3");
@@ -106,11 +111,7 @@ TEST_F(SessionWays, IdentityAndDatabaseForgetTheWays) {
 }
 
 TEST_F(SessionWays, WhatFollowsASelectInATransactionGoesToItsDatabase) {
-  state::TopologySnapshot one = route::replicated({0});
-  one.redis_version = "7.0.15";
-  publish(one);
-  say("SET b 1");
-  reply_from(0, "+OK\r\n");
+  write_to_one_server();
   say("MULTI|SELECT 3|EXEC");
   answer(leased(), "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
   say("SET b 2");
